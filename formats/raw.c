@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Raw images: the file is the disk, byte for byte. Takes any file that no other format claims; an
+ * empty one is no disk.
+ */
+#include "config.h"
+
+#include <errno.h>
+
+#include "drivers.h"
+
+static int raw_open(struct dev *file, void **self, uint64_t *size, struct platter_error *err)
+{
+	if (file->size == 0)
+		return err_set(err, EINVAL, "0 bytes, expected at least 1");
+	*self = file;
+	*size = file->size;
+	return 0;
+}
+
+static int raw_map(void *self, uint64_t node, uint64_t off, struct run *run)
+{
+	struct dev *file = self;
+
+	(void)node;
+	*run = (struct run){
+		.kind = RUN_RAW,
+		.length = file->size - off,
+		.dev = file,
+		.offset = off,
+	};
+	return 0;
+}
+
+static void raw_close(void *self)
+{
+	(void)self;
+}
+
+const struct format_driver format_raw = {
+	.name = "raw",
+	.id = 1,
+	.open = raw_open,
+	.map = raw_map,
+	.close = raw_close,
+};

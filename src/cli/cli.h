@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the commands share: the command line as parsed, exit statuses, messages. */
+#ifndef PLATTER_CLI_H
+#define PLATTER_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "platter.h"
+
+/* Exit statuses, as mount(8)'s. */
+enum {
+	EXIT_OK = 0,
+	EXIT_USAGE = 1,
+	EXIT_SYSTEM = 2,
+	EXIT_BUG = 4,
+	EXIT_USER = 8,
+	EXIT_IMAGE = 32, /* a mount that failed, an image that cannot be used */
+};
+
+/* Options that not every command takes: command.options says which it does. */
+enum {
+	OPT_IMAGE = 1 << 0,  /* how an image is opened: -p -o --format --chain */
+	OPT_OVERLAY = 1 << 1,
+	OPT_SERVE = 1 << 2,  /* -f -d */
+	OPT_JSON = 1 << 3,
+	OPT_LIST = 1 << 4,   /* -l -R */
+	OPT_COPY = 1 << 5,   /* -r */
+	OPT_UMOUNT = 1 << 6, /* -l --all */
+	OPT_YES = 1 << 7,
+};
+
+struct cli {
+	struct platter_options open; /* what belongs to the image */
+	struct platter_view view;
+	int part; /* PLATTER_PART_ALL when none was named */
+	bool overlay_beside; /* --overlay without a value */
+
+	bool foreground, debug, quiet, verbose;
+	bool allow_other, allow_root;
+	bool json, longer, recursive, lazy, all, yes;
+
+	char *owned_overlay; /* what open.overlay points to */
+	char **args; /* operands */
+	int nargs;
+};
+
+struct command {
+	const char *name;
+	int (*run)(struct cli *cli); /* returns the exit status */
+	unsigned options;
+	int min_args, max_args; /* max -1: any number */
+	const char *synopsis, *summary;
+};
+
+/* "platter: ..." on stderr, one line. */
+void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* complain() about err; returns EXIT_IMAGE, or EXIT_USAGE for what the library calls ambiguous. */
+int complain_error(const struct platter_error *err);
+
+/*
+ * Parse argv, whose first element is the command's name. 0, or an exit status after the message.
+ * cli_free in any case.
+ */
+int cli_parse(const struct command *command, int argc, char **argv, struct cli *cli);
+void cli_free(struct cli *cli);
+
+/* Open the image named by path as the options say; NULL after the message. */
+struct platter *cli_open(struct cli *cli, const char *path);
+
+int cmd_mount(struct cli *cli);
+int cmd_attach(struct cli *cli);
+int cmd_umount(struct cli *cli);
+int cmd_list(struct cli *cli);
+int cmd_info(struct cli *cli);
+int cmd_ls(struct cli *cli);
+int cmd_cat(struct cli *cli);
+int cmd_cp(struct cli *cli);
+int cmd_status(struct cli *cli);
+int cmd_discard(struct cli *cli);
+
+#endif

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * mount and attach. Everything that can fail with a message happens before the terminal is let
+ * go of. Then there are three processes:
+ *
+ *   the parent      waits until the mount answers, and exits
+ *   the supervisor  parses nothing; when the daemon ends, however it ends, it detaches the mount,
+ *                   flushes the overlay if the daemon could not, and removes what was made
+ *   the daemon      serves
+ *
+ * With -f the parent is the supervisor.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "fuse.h"
+#include "mounts.h"
+#include "place.h"
+
+struct session {
+	struct cli *cli;
+	const char *verb;
+	struct place place;
+	struct platter *p;
+	struct platter_tree *tree;
+	struct front *front;
+};
+
+static void log_line(void *arg, const char *line)
+{
+	const struct cli *cli = arg;
+
+	if (cli->foreground)
+		complain("%s", line);
+	else
+		syslog(LOG_WARNING, "%s", line);
+}
+
+static void let_go_of_terminal(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = 0; null >= 0 && fd < 3; fd++)
+		dup2(null, fd);
+	if (null > 2)
+		close(null);
+	if (chdir("/") != 0)
+		return; /* it only keeps a directory busy */
+}
+
+/* ---- the daemon ---- */
+
+static char *describe(const struct session *s)
+{
+	const char *overlay = platter_overlay_path(s->p);
+	char *text;
+
+	if (asprintf(&text, "verb=%s\nimage=%s\noverlay=%s\ndaemon=%d\nsupervisor=%d\n", s->verb,
+		     platter_path(s->p), overlay ? overlay : "", (int)getpid(), (int)getppid()) < 0)
+		return NULL;
+	return text;
+}
+
+static int serve(struct session *s)
+{
+	char *description = describe(s);
+	int r, flushed;
+
+	if (!description)
+		return EXIT_SYSTEM;
+	front_describe(s->front, description);
+	r = front_serve(s->front);
+	platter_tree_close(s->tree);
+	flushed = platter_close(s->p);
+	/* Last: closing /dev/fuse is what ends the mount, and by then all is durable. */
+	front_free(s->front);
+	/* A signal that ended the loop is no failure. */
+	return r < 0 || flushed ? EXIT_SYSTEM : EXIT_OK;
+}
+
+/* ---- the supervisor ---- */
+
+static volatile sig_atomic_t daemon_pid;
+
+static void pass_on(int sig)
+{
+	(void)sig;
+	if (daemon_pid > 0)
+		kill((pid_t)daemon_pid, SIGTERM);
+}
+
+static void pass_on_signals(void)
+{
+	struct sigaction act = {.sa_handler = pass_on};
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+		sigaction(signals[i], &act, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/*
+ * The kernel's number for what is mounted on dir, 0 when that cannot be told. Asks nothing of the
+ * mount itself, which may be dead or not served yet.
+ */
+static unsigned mount_id(const char *dir)
+{
+	int fd = open(dir, O_PATH | O_CLOEXEC | O_DIRECTORY);
+	char path[64], *line = NULL;
+	size_t size = 0;
+	unsigned id = 0;
+	FILE *f;
+
+	if (fd < 0)
+		return 0;
+	snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "re");
+	while (f && id == 0 && getline(&line, &size, f) > 0)
+		if (sscanf(line, "mnt_id: %u", &id) != 1)
+			id = 0;
+	free(line);
+	if (f)
+		fclose(f);
+	close(fd);
+	return id;
+}
+
+/* After the daemon's end. The mount goes first: its clients wait, the overlay's lock can. */
+static int clean_up(struct session *s, unsigned id)
+{
+	int r = 0;
+
+	if (id && mount_id(s->place.dir) == id)
+		r = mounts_detach(s->place.dir, true);
+	if (r)
+		log_line(s->cli, "the mount cannot be detached");
+	/* Does nothing when the daemon did it; when it was killed, nothing acknowledged is lost. */
+	platter_tree_close(s->tree);
+	r = platter_close(s->p);
+	if (r)
+		log_line(s->cli, "the overlay could not be flushed");
+	place_undo(&s->place);
+	return r ? EXIT_SYSTEM : EXIT_OK;
+}
+
+static int supervise(struct session *s, unsigned id)
+{
+	int status = 0, cleaned;
+	pid_t pid;
+
+	pass_on_signals();
+	pid = fork();
+	if (pid == 0)
+		_exit(serve(s));
+	daemon_pid = pid;
+	front_release(s->front);
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	cleaned = clean_up(s, id);
+	if (pid < 0 || !WIFEXITED(status))
+		return EXIT_SYSTEM;
+	return WEXITSTATUS(status) ? WEXITSTATUS(status) : cleaned;
+}
+
+/* ---- the parent ---- */
+
+static int wait_until_it_answers(struct session *s)
+{
+	struct stat st;
+
+	/* Blocks until the daemon serves; fails when it does not come to that. */
+	if (stat(s->place.dir, &st) == 0)
+		return EXIT_OK;
+	complain("%s: the daemon ended before it served: %s", s->place.dir, strerror(errno));
+	return EXIT_SYSTEM;
+}
+
+static int start(struct session *s, bool print)
+{
+	unsigned id = mount_id(s->place.dir);
+	pid_t pid;
+	int status;
+
+	if (print && !s->cli->quiet) {
+		puts(s->place.dir);
+		fflush(stdout);
+	}
+	openlog("platter", LOG_PID, LOG_DAEMON);
+	if (s->cli->foreground)
+		return supervise(s, id);
+	pid = fork();
+	if (pid == 0) {
+		setsid();
+		let_go_of_terminal();
+		_exit(supervise(s, id));
+	}
+	front_release(s->front);
+	if (pid < 0) {
+		complain("fork: %s", strerror(errno));
+		clean_up(s, id);
+		return EXIT_SYSTEM;
+	}
+	status = wait_until_it_answers(s);
+	platter_tree_close(s->tree);
+	platter_abandon(s->p);
+	free(s->place.dir);
+	return status;
+}
+
+static int open_and_serve(struct cli *cli, const char *verb,
+			  int (*build)(struct platter *, int, const struct platter_view *,
+				       struct platter_tree **, struct platter_error *))
+{
+	struct session s = {.cli = cli, .verb = verb};
+	const char *image = cli->args[0], *dir = cli->nargs > 1 ? cli->args[1] : NULL;
+	struct platter_error err;
+	int status;
+
+	cli->open.log = log_line;
+	cli->open.log_arg = cli;
+	s.p = cli_open(cli, image);
+	if (!s.p)
+		return EXIT_IMAGE;
+	if (build(s.p, cli->part, &cli->view, &s.tree, &err) != 0) {
+		status = complain_error(&err);
+		platter_close(s.p);
+		return status;
+	}
+	status = place_prepare(dir, image, &s.place);
+	if (!status) {
+		s.front = front_mount(cli, s.p, s.tree, s.place.dir);
+		status = s.front ? start(&s, !dir) : EXIT_IMAGE;
+		if (s.front)
+			return status;
+		place_undo(&s.place);
+	}
+	platter_tree_close(s.tree);
+	platter_close(s.p);
+	return status;
+}
+
+int cmd_mount(struct cli *cli)
+{
+	return open_and_serve(cli, "mount", platter_mount);
+}
+
+int cmd_attach(struct cli *cli)
+{
+	return open_and_serve(cli, "attach", platter_attach);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The FUSE front end: a tree of libplatter as a mounted file system. */
+#ifndef PLATTER_CLI_FUSE_H
+#define PLATTER_CLI_FUSE_H
+
+#include "cli.h"
+
+struct front;
+
+/*
+ * Mount tree on dir, which must exist. description is what the mount says of itself when it is
+ * asked (mounts.h); it may be changed by front_describe until the session begins. p and tree are
+ * borrowed. NULL after a message.
+ */
+struct front *front_mount(const struct cli *cli, struct platter *p, struct platter_tree *tree,
+			  const char *dir);
+void front_describe(struct front *f, char *description);
+
+/* Serve until the mount is gone or a signal ends it. 0, or what ended it. */
+int front_serve(struct front *f);
+
+/* Let go of the mount without detaching it: for every process but the one that serves. */
+void front_release(struct front *f);
+
+/* After front_serve, in the process that served. */
+void front_free(struct front *f);
+
+#endif

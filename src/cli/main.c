@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* platter: the table of commands, and finding the one that is meant. */
+#include "config.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+static const struct command commands[] = {
+	{"mount", cmd_mount, OPT_IMAGE | OPT_OVERLAY | OPT_SERVE, 1, 2, "[OPTIONS] IMAGE [DIR]",
+	 "show the files inside an image"},
+	{"attach", cmd_attach, OPT_IMAGE | OPT_OVERLAY | OPT_SERVE, 1, 2, "[OPTIONS] IMAGE [DIR]",
+	 "show the disk and its partitions as file nodes"},
+	{"umount", cmd_umount, OPT_UMOUNT, 0, 1, "[-l] DIR | IMAGE | --all",
+	 "detach, and return when everything is on disk"},
+	{"list", cmd_list, OPT_JSON, 0, 0, "[--json]", "what is mounted"},
+	{"info", cmd_info, OPT_IMAGE | OPT_OVERLAY | OPT_JSON, 1, 1, "[OPTIONS] [--json] IMAGE",
+	 "container, partition table, gaps and filesystems"},
+	{"ls", cmd_ls, OPT_IMAGE | OPT_OVERLAY | OPT_LIST, 1, 2, "[OPTIONS] [-lR] IMAGE [PATH]",
+	 "list files inside, without mounting"},
+	{"cat", cmd_cat, OPT_IMAGE | OPT_OVERLAY, 1, 2, "[OPTIONS] IMAGE [PATH]",
+	 "write a file (or with -p and no PATH a partition) to stdout"},
+	{"cp", cmd_cp, OPT_IMAGE | OPT_OVERLAY | OPT_COPY, 3, -1,
+	 "[OPTIONS] [-r] IMAGE PATH... DEST", "copy files out, without mounting"},
+	{"status", cmd_status, OPT_JSON, 1, 1, "[--json] OVERLAY | DIR", "what an overlay holds"},
+	{"discard", cmd_discard, OPT_YES, 1, 1, "[--yes] OVERLAY",
+	 "remove an overlay and the changes in it"},
+};
+
+#define COMMANDS (sizeof commands / sizeof *commands)
+
+void complain(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("platter: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	putc('\n', stderr);
+}
+
+int complain_error(const struct platter_error *err)
+{
+	complain("%s", err->text);
+	return err->code == ENOTUNIQ ? EXIT_USAGE : EXIT_IMAGE;
+}
+
+static void help(void)
+{
+	puts("platter: disk images as virtual drives, without root, driver or VM\n");
+	for (size_t i = 0; i < COMMANDS; i++)
+		printf("  platter %-7s %-34s %s\n", commands[i].name, commands[i].synopsis,
+		       commands[i].summary);
+	puts("\nOptions that take part in opening an image:\n"
+	     "  -p, --partition N       only this partition (0: the whole disk)\n"
+	     "      --overlay[=FILE]    take writes into FILE (IMAGE.overlay beside the image);\n"
+	     "                          ram or ram:SIZE keeps them in memory\n"
+	     "  -o OPT[,OPT]            uid= gid= umask= allow_other allow_root ro part= start= length=\n"
+	     "                          layout=auto|single|multi sector= tree=rr|joliet|plain session=\n"
+	     "                          map=lower overlay=\n"
+	     "      --format FMT        container format, instead of detecting it\n"
+	     "      --chain=no|DIR      where files that an image names are looked for\n"
+	     "  -f, -d                  stay in the foreground; with FUSE's debug output\n"
+	     "  -q, -v, -h, -V          quiet, verbose, this help, the version\n"
+	     "\nplatter(1) has the whole story.");
+}
+
+static const struct command *find(const char *name)
+{
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static bool asked_for(const char *arg, const char *shorter, const char *longer)
+{
+	return strcmp(arg, shorter) == 0 || strcmp(arg, longer) == 0;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+	struct cli cli;
+	int status;
+
+	/* A limit on file sizes is an error of the write, not the end of the program. */
+	signal(SIGXFSZ, SIG_IGN);
+	if (argc < 2) {
+		complain("no command; platter -h lists them");
+		return EXIT_USAGE;
+	}
+	if (asked_for(argv[1], "-h", "--help") || strcmp(argv[1], "help") == 0) {
+		help();
+		return EXIT_OK;
+	}
+	if (asked_for(argv[1], "-V", "--version")) {
+		puts("platter " PACKAGE_VERSION);
+		return EXIT_OK;
+	}
+	command = find(argv[1]);
+	if (command) {
+		argc--;
+		argv++;
+	} else if (argc < 3) {
+		complain("%s: no such command; platter -h lists them", argv[1]);
+		return EXIT_USAGE;
+	} else { /* the bare form, IMAGE DIR [-o OPTS], that mount(8) calls */
+		command = find("mount");
+	}
+	status = cli_parse(command, argc, argv, &cli);
+	if (status == EXIT_OK)
+		status = command->run(&cli);
+	cli_free(&cli);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		complain("standard output: %s", strerror(errno));
+		return status ? status : EXIT_SYSTEM;
+	}
+	return status;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include "mounts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+/* mountinfo writes space, tab, newline and backslash as \ooo. */
+static void unescape(char *s)
+{
+	char *out = s;
+
+	while (*s) {
+		unsigned c;
+
+		if (s[0] == '\\' && sscanf(s + 1, "%3o", &c) == 1) {
+			*out++ = (char)c;
+			s += 4;
+		} else {
+			*out++ = *s++;
+		}
+	}
+	*out = '\0';
+}
+
+/* One line of mountinfo (proc(5)); false when it is no mount of ours. */
+static bool parse_line(char *line, struct mount *m)
+{
+	static const char type[] = "- fuse.platter ";
+	char *fields[6], *rest = line, *dash;
+
+	for (int i = 0; i < 6; i++)
+		if (!(fields[i] = strsep(&rest, " ")) || !rest)
+			return false;
+	/* After any number of optional fields comes a dash by itself. */
+	for (dash = rest; dash && strncmp(dash, "- ", 2) != 0;)
+		if ((dash = strchr(dash, ' ')))
+			dash++;
+	if (!dash || strncmp(dash, type, strlen(type)) != 0 ||
+	    sscanf(fields[2], "%u:%u", &m->major, &m->minor) != 2)
+		return false;
+	rest = dash + strlen(type);
+	m->dir = strdup(fields[4]);
+	m->image = strndup(rest, strcspn(rest, " \n"));
+	if (!m->dir || !m->image) {
+		free(m->dir);
+		free(m->image);
+		return false;
+	}
+	unescape(m->dir);
+	unescape(m->image);
+	return true;
+}
+
+static void take_line(struct mount *m, const char *key, const char *value)
+{
+	if (strcmp(key, "verb") == 0)
+		m->verb = strdup(value);
+	else if (strcmp(key, "overlay") == 0)
+		m->overlay = strdup(value);
+	else if (strcmp(key, "daemon") == 0)
+		m->daemon = (pid_t)atol(value);
+	else if (strcmp(key, "supervisor") == 0)
+		m->supervisor = (pid_t)atol(value);
+}
+
+static void ask(struct mount *m)
+{
+	char text[8192], *rest = text, *line;
+	ssize_t n = getxattr(m->dir, MOUNT_XATTR, text, sizeof text - 1);
+
+	if (n < 0) {
+		m->stale = errno == ENOTCONN || errno == ECONNABORTED;
+		return;
+	}
+	text[n] = '\0';
+	while ((line = strsep(&rest, "\n"))) {
+		char *value = strchr(line, '=');
+
+		if (!value)
+			continue;
+		*value = '\0';
+		take_line(m, line, value + 1);
+	}
+	m->answers = true;
+}
+
+struct mount *mounts_read(size_t *count)
+{
+	struct mount *mounts = calloc(1, sizeof *mounts), *grown;
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	char *line = NULL;
+	size_t size = 0;
+
+	*count = 0;
+	while (mounts && f && getline(&line, &size, f) > 0) {
+		struct mount m = {0};
+
+		if (!parse_line(line, &m))
+			continue;
+		grown = reallocarray(mounts, *count + 1, sizeof *mounts);
+		if (!grown) {
+			free(m.dir);
+			free(m.image);
+			break;
+		}
+		mounts = grown;
+		mounts[(*count)++] = m;
+	}
+	free(line);
+	if (f)
+		fclose(f);
+	for (size_t i = 0; i < *count; i++)
+		ask(&mounts[i]);
+	return mounts;
+}
+
+void mounts_free(struct mount *mounts, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		free(mounts[i].dir);
+		free(mounts[i].image);
+		free(mounts[i].verb);
+		free(mounts[i].overlay);
+	}
+	free(mounts);
+}
+
+char *mounts_resolve(const char *path)
+{
+	char *folder = strdup(path), *slash, *real, *full = NULL;
+	size_t len;
+
+	if (!folder)
+		return NULL;
+	for (len = strlen(folder); len > 1 && folder[len - 1] == '/'; len--)
+		folder[len - 1] = '\0';
+	slash = strrchr(folder, '/');
+	/* "." and ".." have no name of their own to keep; they are no dead mounts either. */
+	if (strcmp(slash ? slash + 1 : folder, ".") == 0 ||
+	    strcmp(slash ? slash + 1 : folder, "..") == 0 || strcmp(folder, "/") == 0) {
+		free(folder);
+		return realpath(path, NULL);
+	}
+	if (slash)
+		*slash = '\0';
+	real = realpath(slash == folder ? "/" : slash ? folder : ".", NULL);
+	if (real && asprintf(&full, "%s/%s", strcmp(real, "/") ? real : "",
+			     slash ? slash + 1 : folder) < 0)
+		full = NULL;
+	free(real);
+	free(folder);
+	return full;
+}
+
+/* fusermount3 may do for users what umount(2) does for root. */
+static int run_fusermount(const char *dir, bool lazy)
+{
+	int status, null;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		null = open("/dev/null", O_RDWR);
+		if (null >= 0)
+			dup2(null, STDERR_FILENO);
+		execlp("fusermount3", "fusermount3", lazy ? "-uz" : "-u", "--", dir, NULL);
+		_exit(127);
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 127 ? -ENOENT : -EBUSY;
+}
+
+int mounts_detach(const char *dir, bool lazy)
+{
+	if (umount2(dir, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0)
+		return 0;
+	return errno == EPERM ? run_fusermount(dir, lazy) : -errno;
+}

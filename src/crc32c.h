@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* CRC-32C (Castagnoli; RFC 3720 appendix B.4): the checksum of the overlay's metadata. */
+#ifndef PLATTER_CRC32C_H
+#define PLATTER_CRC32C_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+uint32_t crc32c(const void *data, size_t len);
+
+#endif

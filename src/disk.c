@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include "disk.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ondisk.h"
+
+/* Unpacked chunks that are kept: a sixty-fourth of a GiB serves a directory walk and read-ahead
+ * of every thread; what is raw in a file is in the kernel's cache. */
+#define CACHE_BYTES ((size_t)16 << 20)
+
+void disk_log(struct platter *p, const char *fmt, ...)
+{
+	char line[512];
+	va_list ap;
+
+	if (!p->log)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof line, fmt, ap);
+	va_end(ap);
+	p->log(p->log_arg, line);
+}
+
+int disk_find_part(const struct platter *p, uint32_t number)
+{
+	for (size_t i = 0; i < p->table.nparts; i++)
+		if (p->table.parts[i].number == number)
+			return (int)i;
+	return -1;
+}
+
+int disk_open_part(struct platter *p, size_t i, struct dev **out)
+{
+	return dev_window(p->disk, min64(p->table.parts[i].start, p->disk->size),
+			  p->table.parts[i].usable, out);
+}
+
+/* ---- opening ---- */
+
+/* The absolute form of a path whose last component need not exist. */
+static char *absolute(const char *path)
+{
+	char *full = realpath(path, NULL), *folder, *slash;
+
+	if (full)
+		return full;
+	folder = strdup(path);
+	if (!folder)
+		return NULL;
+	slash = strrchr(folder, '/');
+	if (slash)
+		slash[slash == folder] = '\0';
+	full = realpath(slash ? folder : ".", NULL);
+	free(folder);
+	if (full) {
+		const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+		char *joined;
+
+		if (asprintf(&joined, "%s/%s", strcmp(full, "/") == 0 ? "" : full, name) < 0)
+			joined = NULL;
+		free(full);
+		full = joined;
+	}
+	return full;
+}
+
+static const struct format_driver *format_by_name(const char *name)
+{
+	for (size_t i = 0; format_drivers[i]; i++)
+		if (strcmp(format_drivers[i]->name, name) == 0)
+			return format_drivers[i];
+	return NULL;
+}
+
+static const struct format_driver *format_by_id(uint32_t id)
+{
+	for (size_t i = 0; format_drivers[i]; i++)
+		if (format_drivers[i]->id == id)
+			return format_drivers[i];
+	return NULL;
+}
+
+/*
+ * The format is found once in the life of an overlay and written down in it: a guest that writes
+ * another format's magic into a raw image must not change how it is read next time.
+ */
+static int choose_format(const struct platter_options *opt, const char *overlay,
+			 const struct format_driver **out, struct platter_error *err)
+{
+	struct ovl_header h;
+	int r;
+
+	*out = NULL;
+	if (opt->format) {
+		*out = format_by_name(opt->format);
+		if (!*out)
+			return err_set(err, EINVAL, "no container format %s", opt->format);
+	}
+	if (!overlay)
+		return 0;
+	r = overlay_peek(overlay, &h, err);
+	if (r) {
+		if (r == -ENOENT)
+			return 0;
+		err_prefix(err, "overlay %s", overlay);
+		return r;
+	}
+	if (*out && (*out)->id != le32_get(h.base.format))
+		return err_set(err, ESTALE, "overlay %s was made for another container format than %s",
+			       overlay, opt->format);
+	*out = format_by_id(le32_get(h.base.format));
+	return *out ? 0
+		    : err_set(err, ENOTSUP, "overlay %s was made for a container format of number %u",
+			      overlay, le32_get(h.base.format));
+}
+
+static int open_format(struct platter *p, const struct format_driver *only, uint64_t *size,
+		       struct platter_error *err)
+{
+	int r = DRIVER_NOT_MINE;
+
+	for (size_t i = 0; format_drivers[i] && r == DRIVER_NOT_MINE; i++) {
+		if (only && format_drivers[i] != only)
+			continue;
+		r = format_drivers[i]->open(p->file, &p->format_self, size, err);
+		p->format = r == 0 ? format_drivers[i] : NULL;
+	}
+	if (r == DRIVER_NOT_MINE)
+		return err_set(err, EINVAL, "is not in %s format", only ? only->name : "a known");
+	return r;
+}
+
+static int open_image(struct platter *p, const struct format_driver *only,
+		      struct platter_error *err)
+{
+	struct run_source src = {0};
+	int r = open_format(p, only, &src.size, err);
+
+	if (r)
+		return r;
+	p->cache = cache_new(CACHE_BYTES);
+	if (!p->cache)
+		return err_set(err, ENOMEM, "no memory for the cache");
+	src.map = p->format->map;
+	src.self = p->format_self;
+	src.cache = p->cache;
+	r = dev_mapped(&src, dev_room(p->file), &p->image);
+	return r ? err_set(err, -r, "no memory") : 0;
+}
+
+static bool base_intact(void *arg)
+{
+	return overlay_base_intact(((struct platter *)arg)->base_id);
+}
+
+static void pass_on_log(void *arg, const char *line)
+{
+	disk_log(arg, "%s", line);
+}
+
+static int open_ram_overlay(struct platter *p, uint64_t max, struct platter_error *err)
+{
+	struct overlay_hooks hooks = {.log = pass_on_log, .arg = p};
+	struct overlay_io *io;
+	struct ovl_header h;
+	int r = ovl_header_init(&h, p->image->size, err);
+
+	if (!r)
+		r = overlay_io_ram(le64_get(h.file_size), &io, err);
+	if (r)
+		return r;
+	if (!max)
+		max = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 2;
+	return overlay_start(io, &h, 0, p->image, max, &hooks, &p->overlay, err);
+}
+
+static int open_file_overlay(struct platter *p, struct platter_error *err)
+{
+	struct overlay_hooks hooks = {.base_intact = base_intact, .log = pass_on_log, .arg = p};
+	int r = overlay_base_open(p->file, p->image, p->format->id, &p->base_id, err);
+
+	if (r)
+		return r;
+	r = overlay_open(p->overlay_path, p->image, p->base_id, p->path, &hooks, &p->overlay, err);
+	if (r)
+		err_prefix(err, "overlay %s", p->overlay_path);
+	return r;
+}
+
+/* The window that the user asked for, or all of it. */
+static int open_window(struct platter *p, const struct platter_options *opt,
+		       struct platter_error *err)
+{
+	struct dev *below = p->overlay ? overlay_dev(p->overlay) : p->image;
+	uint64_t length = opt->length;
+	int r;
+
+	if (opt->start >= below->size)
+		return err_set(err, EINVAL, "start=%llu, but the disk has %llu bytes",
+			       (unsigned long long)opt->start, (unsigned long long)below->size);
+	if (!length)
+		length = below->size - opt->start;
+	if (!range_ok(opt->start, length, below->size))
+		return err_set(err, EINVAL, "start=%llu and length=%llu, but the disk has %llu bytes",
+			       (unsigned long long)opt->start, (unsigned long long)length,
+			       (unsigned long long)below->size);
+	r = dev_window(below, opt->start, length, &p->disk);
+	return r ? err_set(err, -r, "no memory") : 0;
+}
+
+static int check_options(const struct platter_options *opt, struct platter_error *err)
+{
+	uint32_t s = opt->sector;
+
+	if (s && (s < 512 || s > 4096 || !is_pow2(s)))
+		return err_set(err, EINVAL, "sector=%u, expected 512, 1024, 2048 or 4096", s);
+	return 0;
+}
+
+static int open_all(struct platter *p, const char *path, const struct platter_options *opt,
+		    struct platter_error *err)
+{
+	const struct format_driver *only;
+	struct stat st;
+	int r = check_options(opt, err);
+
+	if (!r)
+		r = dev_file_open(path, &p->file, err);
+	if (r)
+		return r;
+	p->path = absolute(path);
+	if (opt->overlay_ram)
+		p->overlay_path = strdup("ram");
+	else if (opt->overlay)
+		p->overlay_path = absolute(opt->overlay);
+	if (!p->path)
+		return err_set(err, errno, "%s", strerror(errno));
+	if (!p->overlay_path && (opt->overlay || opt->overlay_ram))
+		return err_set(err, errno, "overlay %s: %s", opt->overlay, strerror(errno));
+	if (fstat(dev_file_fd(p->file), &st) == 0)
+		p->mtime = st.st_mtim;
+
+	r = choose_format(opt, opt->overlay_ram ? NULL : p->overlay_path, &only, err);
+	if (!r)
+		r = open_image(p, only, err);
+	if (!r && opt->overlay_ram)
+		r = open_ram_overlay(p, opt->overlay_max, err);
+	else if (!r && opt->overlay)
+		r = open_file_overlay(p, err);
+	if (!r)
+		r = open_window(p, opt, err);
+	return r ? r : disk_scan(p, opt->sector, err);
+}
+
+int platter_open(const char *path, const struct platter_options *opt, struct platter **out,
+		 struct platter_error *err)
+{
+	struct platter *p = calloc(1, sizeof *p);
+	int r;
+
+	*out = NULL;
+	if (!p)
+		return err_set(err, ENOMEM, "no memory");
+	p->log = opt->log;
+	p->log_arg = opt->log_arg;
+	snprintf(p->tree_name, sizeof p->tree_name, "%s", opt->tree ? opt->tree : "");
+	p->fs_options = (struct fs_options){
+		.tree = p->tree_name[0] ? p->tree_name : NULL,
+		.session = opt->session,
+		.lower = opt->lower,
+	};
+	r = open_all(p, path, opt, err);
+	if (r) {
+		err_prefix(err, "%s", path);
+		platter_abandon(p);
+		return r;
+	}
+	*out = p;
+	return 0;
+}
+
+void platter_abandon(struct platter *p)
+{
+	if (!p)
+		return;
+	dev_unref(p->disk);
+	overlay_free(p->overlay);
+	overlay_base_close(p->base_id);
+	dev_unref(p->image);
+	cache_free(p->cache);
+	if (p->format)
+		p->format->close(p->format_self);
+	dev_unref(p->file);
+	table_clear(&p->table);
+	table_clear(&p->boot);
+	free(p->parts);
+	free(p->overlay_path);
+	free(p->path);
+	free(p);
+}
+
+int platter_close(struct platter *p)
+{
+	int r = p && p->overlay ? overlay_finish(p->overlay) : 0;
+
+	platter_abandon(p);
+	return r;
+}
+
+int platter_flush(struct platter *p)
+{
+	return p->overlay ? overlay_flush(p->overlay) : 0;
+}
+
+const char *platter_path(const struct platter *p)
+{
+	return p->path;
+}
+
+const char *platter_overlay_path(const struct platter *p)
+{
+	return p->overlay_path;
+}
+
+bool platter_writable(const struct platter *p)
+{
+	return dev_writable(p->disk);
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include "overlay-io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct io_file {
+	struct overlay_io io;
+	int fd;
+};
+
+static int fd_of(struct overlay_io *io)
+{
+	return ((struct io_file *)io)->fd;
+}
+
+static int file_pread(struct overlay_io *io, void *buf, size_t len, uint64_t off)
+{
+	char *p = buf;
+
+	while (len) {
+		ssize_t n = pread(fd_of(io), p, len, (off_t)off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		p += n;
+		off += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int file_pwrite(struct overlay_io *io, const void *buf, size_t len, uint64_t off)
+{
+	const char *p = buf;
+
+	while (len) {
+		ssize_t n = pwrite(fd_of(io), p, len, (off_t)off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) /* a limit on file sizes is full as well (SIGXFSZ is ignored) */
+			return errno == EFBIG || errno == EDQUOT ? -ENOSPC : -errno;
+		if (n == 0)
+			return -EIO;
+		p += n;
+		off += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int allocate(struct overlay_io *io, int mode, uint64_t off, uint64_t len)
+{
+	while (fallocate(fd_of(io), mode, (off_t)off, (off_t)len) < 0) {
+		if (errno == EINTR)
+			continue;
+		return errno == EFBIG || errno == EDQUOT ? -ENOSPC : -errno;
+	}
+	return 0;
+}
+
+static int file_punch(struct overlay_io *io, uint64_t off, uint64_t len)
+{
+	static const char zeros[65536];
+	int r = allocate(io, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off, len);
+
+	if (r != -EOPNOTSUPP)
+		return r;
+	for (r = 0; len && !r;) {
+		size_t n = len < sizeof zeros ? (size_t)len : sizeof zeros;
+
+		r = file_pwrite(io, zeros, n, off);
+		off += n;
+		len -= n;
+	}
+	return r;
+}
+
+static int file_reserve(struct overlay_io *io, uint64_t off, uint64_t len)
+{
+	return allocate(io, 0, off, len);
+}
+
+static int file_sync(struct overlay_io *io)
+{
+	return fdatasync(fd_of(io)) < 0 ? -errno : 0;
+}
+
+static int file_extent(struct overlay_io *io, uint64_t off, struct dev_extent *ext)
+{
+	off_t data = lseek(fd_of(io), (off_t)off, SEEK_DATA), hole;
+
+	if (data < 0 && errno == ENXIO) {
+		*ext = (struct dev_extent){.length = DEV_SIZE_MAX - off, .hole = true};
+		return 0;
+	}
+	if (data > (off_t)off) {
+		*ext = (struct dev_extent){.length = (uint64_t)data - off, .hole = true};
+		return 0;
+	}
+	hole = data < 0 ? -1 : lseek(fd_of(io), (off_t)off, SEEK_HOLE);
+	/* Where the filesystem cannot tell, all is data. */
+	*ext = (struct dev_extent){
+		.length = (hole > (off_t)off ? (uint64_t)hole : DEV_SIZE_MAX) - off};
+	return 0;
+}
+
+static uint64_t file_room(struct overlay_io *io)
+{
+	struct stat st;
+
+	return fstat(fd_of(io), &st) < 0 ? 0 : (uint64_t)st.st_blocks * 512;
+}
+
+static void file_close(struct overlay_io *io)
+{
+	close(fd_of(io));
+	free(io);
+}
+
+static const struct overlay_io_ops file_ops = {
+	.pread = file_pread,
+	.pwrite = file_pwrite,
+	.punch = file_punch,
+	.reserve = file_reserve,
+	.sync = file_sync,
+	.extent = file_extent,
+	.room = file_room,
+	.close = file_close,
+};
+
+static const struct overlay_io_ops ram_ops = {
+	.pread = file_pread,
+	.pwrite = file_pwrite,
+	.punch = file_punch,
+	.reserve = file_reserve,
+	.extent = file_extent,
+	.room = file_room,
+	.close = file_close,
+};
+
+static int io_new(int fd, const struct overlay_io_ops *ops, struct overlay_io **out)
+{
+	struct io_file *f = malloc(sizeof *f);
+
+	*out = NULL;
+	if (!f)
+		return -ENOMEM;
+	f->io.ops = ops;
+	f->fd = fd;
+	*out = &f->io;
+	return 0;
+}
+
+int overlay_io_file(int fd, struct overlay_io **out)
+{
+	return io_new(fd, &file_ops, out);
+}
+
+int overlay_io_ram(uint64_t size, struct overlay_io **out, struct platter_error *err)
+{
+	int fd = memfd_create("platter-overlay", MFD_CLOEXEC), r;
+
+	*out = NULL;
+	if (fd < 0)
+		return err_set(err, errno, "memory for the overlay: %s", strerror(errno));
+	r = ftruncate(fd, (off_t)size) < 0 ? -errno : io_new(fd, &ram_ops, out);
+	if (r) {
+		close(fd);
+		return err_set(err, -r, "memory for the overlay: %s", strerror(-r));
+	}
+	return 0;
+}

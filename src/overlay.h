@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The overlay: a sparse file that takes every write, so that the image under it never changes.
+ * It is a dev over the virtual disk's dev. overlay.c is the engine, on an overlay_io;
+ * overlay-header.c reads and writes headers; overlay-file.c makes, opens, locks, inspects and
+ * removes the files; overlay-base.c knows the image again.
+ */
+#ifndef PLATTER_OVERLAY_H
+#define PLATTER_OVERLAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dev.h"
+#include "overlay-format.h"
+#include "overlay-io.h"
+
+struct overlay;
+
+/* Called from a flush and on the first failure. Any thread. */
+struct overlay_hooks {
+	/* Whether the base is still what the overlay was opened over; NULL: it always is. */
+	bool (*base_intact)(void *arg);
+	void (*log)(void *arg, const char *line);
+	void *arg;
+};
+
+/* ---- headers (overlay-header.c) ---- */
+
+/* Fill in *h for a new overlay of a disk of size bytes: geometry, uuid, seed, times. The caller
+ * adds the base. -EFBIG when no file can hold it. */
+int ovl_header_init(struct ovl_header *h, uint64_t size, struct platter_error *err);
+
+/* The header that holds, checked: magic, crc, versions, features, geometry. *slot: which it was. */
+int ovl_header_read(struct overlay_io *io, struct ovl_header *h, int *slot,
+		    struct platter_error *err);
+
+/* Write *h into slot with its crc; does not sync. */
+int ovl_header_write(struct overlay_io *io, struct ovl_header *h, int slot);
+
+/* Which of the two slots' images of page i holds, checked; -1: neither, the page is empty. */
+int ovl_page_choose(const struct ovl_header *h, uint64_t i, const struct ovl_page pair[2]);
+
+/* ---- the engine (overlay.c) ---- */
+
+/*
+ * Open the overlay in io over base. h is its header, as ovl_header_read gave it (updated by the
+ * caller where the base moved), in slot. Marks the header open. Takes io over, also on failure,
+ * and a reference to base. max: bytes that io may take, 0: no limit. hooks are copied.
+ */
+int overlay_start(struct overlay_io *io, const struct ovl_header *h, int slot, struct dev *base,
+		  uint64_t max, const struct overlay_hooks *hooks, struct overlay **out,
+		  struct platter_error *err);
+
+/* The overlay as a dev; it lives as long as the overlay and holds no reference. */
+struct dev *overlay_dev(struct overlay *o);
+
+/*
+ * Make every acknowledged write durable. -EIO, for ever, after an fdatasync has failed: what was
+ * not flushed before may be gone. -ENOSPC can be tried again.
+ */
+int overlay_flush(struct overlay *o);
+
+/*
+ * Flush and mark the header clean, once, whichever process of those that share the overlay by
+ * fork does it. 0, or the flush's failure: the header then stays marked open.
+ */
+int overlay_finish(struct overlay *o);
+
+/* Free everything; does not flush. */
+void overlay_free(struct overlay *o);
+
+/* ---- files (overlay-file.c) ---- */
+
+struct overlay_base;
+
+/* What an existing overlay says that it was made for; -ENOENT when there is no such file. */
+int overlay_peek(const char *path, struct ovl_header *h, struct platter_error *err);
+
+/*
+ * Open the overlay at path over base, or make it when it does not exist. id holds the base's
+ * identity (overlay-base.c); it is borrowed and outlives the overlay. Waits up to 10 s for the
+ * lock.
+ */
+int overlay_open(const char *path, struct dev *base, struct overlay_base *id, const char *hint,
+		 const struct overlay_hooks *hooks, struct overlay **out,
+		 struct platter_error *err);
+
+/* ---- the base (overlay-base.c) ---- */
+
+/*
+ * Who the image is: file is the dev_file under the virtual disk `disk`, format the id of the
+ * driver between them. Takes QEMU's shared byte locks on the image: refused (-EBUSY) when
+ * somebody has it open for writing. Both devs are borrowed.
+ */
+int overlay_base_open(struct dev *file, struct dev *disk, uint32_t format,
+		      struct overlay_base **out, struct platter_error *err);
+void overlay_base_close(struct overlay_base *b);
+
+/* Fill in header fields for a new overlay, fingerprint included. */
+int overlay_base_record(struct overlay_base *b, struct ovl_base *rec, struct platter_error *err);
+
+/*
+ * Whether the image is the one that rec describes: 0, or -ESTALE with the reason. When it is but
+ * was moved or touched, *rec is brought up to date and *moved set.
+ */
+int overlay_base_match(struct overlay_base *b, struct ovl_base *rec, bool *moved,
+		       struct platter_error *err);
+
+/* For overlay_hooks.base_intact, with arg = b: looks at the file again. */
+bool overlay_base_intact(struct overlay_base *b);
+
+/* Remember rec as what the image must go on to be. */
+void overlay_base_watch(struct overlay_base *b, const struct ovl_base *rec);
+
+#endif

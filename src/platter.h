@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * libplatter: disk images as devices and file trees.
+ *
+ * platter_open() takes an image and options, detects its container format and partition table,
+ * puts an overlay on top when asked to, and gives a struct platter. From that come a description
+ * (platter_info_json) and a tree of nodes: either the devices (platter_attach) or the files of
+ * the filesystems inside (platter_mount). Trees are read and written through platter_tree_*.
+ *
+ * Sizes and offsets are in bytes. Functions return 0 or -errno; those that open something also
+ * fill a struct platter_error with one line that says what was found and what was expected. The
+ * library never prints, exits, forks, takes signals or keeps globals.
+ *
+ * Threads: platter_tree_* and platter_flush may run concurrently on one struct platter. Opening
+ * and closing may not run beside anything else on the same object.
+ */
+#ifndef PLATTER_H
+#define PLATTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct platter_error {
+	int code; /* an errno */
+	char text[1024];
+};
+
+/* An opened image. */
+struct platter;
+
+/* Zeroed: the image as it is, everything detected, read-only. Strings are borrowed for the call. */
+struct platter_options {
+	const char *format;     /* container format by name; NULL: detect */
+	uint64_t start, length; /* use only this part of the virtual disk; length 0: to the end */
+	uint32_t sector;        /* 512, 1024, 2048 or 4096; 0: detect */
+
+	const char *overlay;  /* a file that takes the writes, made when missing; NULL: none */
+	bool overlay_ram;     /* writes are kept in memory until close */
+	uint64_t overlay_max; /* for overlay_ram: bytes it may take, 0: half of the memory */
+
+	const char *tree; /* of an optical disc: "rr", "joliet", "plain"; NULL: the fullest */
+	uint32_t session; /* of an optical disc, from 1; 0: the last */
+	bool lower;       /* show upper-case-only names in lower case */
+
+	/* Called with one line when something goes wrong while serving; any thread. NULL: silent. */
+	void (*log)(void *arg, const char *line);
+	void *log_arg;
+};
+
+/*
+ * Open the image at path. On failure *out is NULL and err holds the reason, prefixed by path.
+ * Descriptors are close-on-exec. With an overlay the lock on it is held until platter_close, by
+ * every process that the caller forks in between.
+ */
+int platter_open(const char *path, const struct platter_options *opt, struct platter **out,
+		 struct platter_error *err);
+
+/*
+ * Flush, mark the overlay as cleanly closed, free everything. The result is that of the flush:
+ * when it is not 0, acknowledged writes may be lost. After a fork, the process that served is to
+ * call it; when that one was killed, another one that has p too does it in its place and nothing
+ * acknowledged is lost. NULL is fine.
+ */
+int platter_close(struct platter *p);
+
+/* Free everything, leaving the overlay's file as it is: for the other processes after a fork. */
+void platter_abandon(struct platter *p);
+
+/* Make every write acknowledged so far durable. */
+int platter_flush(struct platter *p);
+
+/* The absolute path of the image; of the overlay (NULL when there is none, "ram" in memory). */
+const char *platter_path(const struct platter *p);
+const char *platter_overlay_path(const struct platter *p);
+
+/* Whether nodes can be written to. */
+bool platter_writable(const struct platter *p);
+
+/* The description of `platter info --json` (DESIGN: keys are stable), to be freed; NULL: ENOMEM. */
+char *platter_info_json(struct platter *p);
+
+/* ---- the same description, piece by piece ---- */
+
+struct platter_fs_info {
+	const char *type, *label, *uuid; /* type "" = nothing recognised */
+	bool browse;                     /* platter can show its files */
+};
+
+struct platter_part_info {
+	uint32_t number;
+	uint64_t start, size;
+	const char *type, *type_name, *name, *uuid, *problem; /* "" = none */
+	bool bootable, container;
+	struct platter_fs_info fs;
+};
+
+struct platter_info {
+	const char *format, *scheme; /* scheme "none": no table */
+	uint64_t virtual_size;
+	uint32_t sector_size;
+	struct platter_fs_info fs; /* on the whole disk */
+	size_t nparts, ngaps, nboots, nproblems;
+};
+
+void platter_get_info(struct platter *p, struct platter_info *info);
+/* i < nparts, in the order of the table. Strings live as long as p. */
+void platter_get_part(struct platter *p, size_t i, struct platter_part_info *part);
+void platter_get_boot(struct platter *p, size_t i, struct platter_part_info *part);
+void platter_get_gap(struct platter *p, size_t i, uint64_t *start, uint64_t *size);
+const char *platter_get_problem(struct platter *p, size_t i);
+
+/* ---- trees ---- */
+
+/* A node's number: 1 is the root of a tree. */
+typedef uint64_t platter_ino;
+
+/* "Every partition" where a partition's number is asked for. */
+#define PLATTER_PART_ALL (-1)
+
+struct platter_tree;
+
+enum platter_layout {
+	PLATTER_LAYOUT_AUTO,   /* one filesystem: its tree; several: a directory for each */
+	PLATTER_LAYOUT_SINGLE, /* one filesystem, or fail */
+	PLATTER_LAYOUT_MULTI,  /* always a directory for each */
+};
+
+/* How owners and modes are shown. */
+struct platter_view {
+	enum platter_layout layout;
+	uint32_t uid, gid;   /* of what has no owner of its own */
+	bool force_uid, force_gid; /* uid, gid are for everything */
+	uint32_t umask;      /* taken off every mode */
+};
+
+/*
+ * The devices: disk, parts/, gaps/, boot/, .platter/info.json; with part (0 is the whole disk)
+ * only that one. The tree is closed by platter_tree_close, before p.
+ */
+int platter_attach(struct platter *p, int part, const struct platter_view *view,
+		   struct platter_tree **out, struct platter_error *err);
+
+/* The files. err->code is EINVAL for what is a usage error (several filesystems, no part). */
+int platter_mount(struct platter *p, int part, const struct platter_view *view,
+		  struct platter_tree **out, struct platter_error *err);
+
+void platter_tree_close(struct platter_tree *tree);
+
+/* Whether file contents and names can change while the tree is open. */
+bool platter_tree_writable(const struct platter_tree *tree);
+
+/* lookup fills *ino and *st; name is len bytes. */
+int platter_tree_lookup(struct platter_tree *tree, platter_ino dir, const char *name, size_t len,
+			platter_ino *ino, struct stat *st);
+int platter_tree_stat(struct platter_tree *tree, platter_ino ino, struct stat *st);
+int platter_tree_readlink(struct platter_tree *tree, platter_ino ino, char *buf, size_t size,
+			  size_t *len);
+
+/* Called for each entry, "." and ".." included, name terminated; next is the cookie after it.
+ * Non-zero stops the listing. */
+typedef int platter_emit_fn(void *arg, const char *name, platter_ino ino, const struct stat *st,
+			    uint64_t next);
+int platter_tree_readdir(struct platter_tree *tree, platter_ino dir, uint64_t cookie,
+			 platter_emit_fn *emit, void *arg);
+
+/* Up to len bytes at off; *got is less only at the end of the file. */
+int platter_tree_read(struct platter_tree *tree, platter_ino ino, void *buf, size_t len,
+		      uint64_t off, size_t *got);
+/* The whole of len bytes; -ENOSPC past the end, -EROFS when not writable. */
+int platter_tree_write(struct platter_tree *tree, platter_ino ino, const void *buf, size_t len,
+		       uint64_t off);
+/* Make [off, off + len) read as zeros, giving its room back. */
+int platter_tree_zero(struct platter_tree *tree, platter_ino ino, uint64_t off, uint64_t len);
+/* As lseek(2) with SEEK_DATA (data) or SEEK_HOLE. */
+int platter_tree_seek(struct platter_tree *tree, platter_ino ino, uint64_t off, bool data,
+		      uint64_t *found);
+
+/* ---- overlays ---- */
+
+struct platter_overlay_status {
+	char base[1025];       /* where the image was when the overlay was last opened */
+	bool base_found;       /* there is something at that path */
+	bool fits;             /* and it is what the overlay was made for */
+	bool in_use;           /* somebody has it open */
+	uint32_t pid;          /* who opened it last, in this boot; 0: not known */
+	bool clean;            /* it was closed cleanly */
+	uint64_t virtual_size; /* of the disk */
+	uint32_t block_size;
+	uint64_t blocks;        /* held */
+	uint64_t bytes_on_disk; /* taken by the file */
+	int64_t created, opened, closed; /* seconds since 1970; closed 0: not since opened */
+	char misfit[256];       /* why .fits is false */
+};
+
+/* Look at an overlay without opening it for writing; works while somebody has it open. */
+int platter_overlay_get_status(const char *path, struct platter_overlay_status *st,
+			       struct platter_error *err);
+
+/* Remove an overlay with everything in it. Refuses one that is in use (EBUSY), and files that
+ * are no overlay. */
+int platter_overlay_discard(const char *path, struct platter_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

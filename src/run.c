@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include "run.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cache.h"
+#include "ondisk.h"
+
+static int map(const struct run_source *src, uint64_t off, struct run *run)
+{
+	int r;
+
+	*run = (struct run){0};
+	r = src->map(src->self, src->node, off, run);
+	if (r)
+		return r;
+	/* A driver's promise, kept here because a run of no bytes would loop for ever. */
+	if (run->length == 0)
+		return -EIO;
+	run->length = min64(run->length, src->size - off);
+	return 0;
+}
+
+static int unpack(void *arg, void *data, size_t size)
+{
+	const struct run *run = arg;
+	void *packed = malloc(run->packed);
+	int r;
+
+	if (!packed)
+		return -ENOMEM;
+	r = dev_pread(run->dev, packed, run->packed, run->offset);
+	if (!r)
+		r = codec_unpack(run->codec, packed, run->packed, data, size);
+	free(packed);
+	return r;
+}
+
+static int read_packed(const struct run_source *src, struct run *run, void *buf, size_t len)
+{
+	const struct cache_chunk *chunk;
+	int r;
+
+	if (run->packed == 0 || run->packed > RUN_CHUNK_MAX || run->unpacked > RUN_CHUNK_MAX ||
+	    !range_ok(run->skip, len, run->unpacked))
+		return -EIO;
+	r = cache_get(src->cache, (struct cache_key){run->dev, run->offset}, run->unpacked, unpack,
+		      run, &chunk);
+	if (r)
+		return r;
+	memcpy(buf, (const char *)chunk->data + run->skip, len);
+	cache_put(src->cache, chunk);
+	return 0;
+}
+
+/* The parent may be shorter than its child: what it does not have is zeros. */
+static int read_parent(const struct run_source *src, uint64_t off, void *buf, size_t len)
+{
+	uint64_t have = src->parent && off < src->parent->size ? src->parent->size - off : 0;
+	size_t n = (size_t)min64(len, have);
+
+	memset((char *)buf + n, 0, len - n);
+	return n ? dev_pread(src->parent, buf, n, off) : 0;
+}
+
+int run_read(const struct run_source *src, void *buf, size_t len, uint64_t off)
+{
+	if (!range_ok(off, len, src->size))
+		return -EIO;
+	while (len) {
+		struct run run;
+		size_t n;
+		int r = map(src, off, &run);
+
+		if (r)
+			return r;
+		n = (size_t)min64(len, run.length);
+		switch (run.kind) {
+		case RUN_ZERO:
+			memset(buf, 0, n);
+			break;
+		case RUN_RAW:
+			r = dev_pread(run.dev, buf, n, run.offset);
+			break;
+		case RUN_PACKED:
+			r = read_packed(src, &run, buf, n);
+			break;
+		case RUN_PARENT:
+			r = read_parent(src, run.offset, buf, n);
+			break;
+		}
+		if (r)
+			return r;
+		buf = (char *)buf + n;
+		off += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/* Whether dev has a hole at off, and how far the answer goes. */
+static int extent_below(struct dev *dev, uint64_t off, struct dev_extent *ext)
+{
+	struct dev_extent below;
+	int r;
+
+	if (off >= dev->size)
+		return -EIO;
+	r = dev_extent(dev, off, &below);
+	if (r)
+		return r;
+	ext->hole = below.hole;
+	ext->length = min64(ext->length, below.length);
+	return 0;
+}
+
+int run_extent(const struct run_source *src, uint64_t off, struct dev_extent *ext)
+{
+	struct run run;
+	int r = map(src, off, &run);
+
+	if (r)
+		return r;
+	*ext = (struct dev_extent){.length = run.length};
+	switch (run.kind) {
+	case RUN_ZERO:
+		ext->hole = true;
+		return 0;
+	case RUN_PACKED:
+		return 0;
+	case RUN_RAW:
+		return extent_below(run.dev, run.offset, ext);
+	case RUN_PARENT:
+		if (src->parent && run.offset < src->parent->size)
+			return extent_below(src->parent, run.offset, ext);
+		ext->hole = true;
+		return 0;
+	}
+	return -EIO;
+}

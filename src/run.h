@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Map, then read. Container formats and filesystems do not read data: they answer "where are the
+ * bytes at this offset, and how many in a row?". The code here does the reading, the zero filling
+ * and the unpacking, and derives holes from the same answers.
+ */
+#ifndef PLATTER_RUN_H
+#define PLATTER_RUN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "codec.h"
+#include "dev.h"
+
+struct cache;
+
+/* The largest unpacked chunk: a request may cost at most its own length and two chunks. */
+#define RUN_CHUNK_MAX ((uint32_t)4 << 20)
+
+enum run_kind {
+	RUN_ZERO,   /* zeros that are stored nowhere */
+	RUN_RAW,    /* the bytes stand at dev, offset */
+	RUN_PACKED, /* part of a chunk that codec unpacks */
+	RUN_PARENT, /* as the parent image has it, at offset */
+};
+
+struct run {
+	enum run_kind kind;
+	uint64_t length; /* bytes from the asked offset on that this answer holds for, >= 1 */
+	struct dev *dev; /* RAW, PACKED: borrowed from the one who answers */
+	uint64_t offset; /* RAW, PARENT: of the asked byte; PACKED: of the chunk's first packed byte */
+	/* PACKED only */
+	enum codec codec;
+	uint32_t packed;   /* bytes that the chunk takes in dev, <= RUN_CHUNK_MAX */
+	uint32_t unpacked; /* bytes that it unpacks to, <= RUN_CHUNK_MAX */
+	uint32_t skip;     /* where in the unpacked chunk the asked byte stands */
+};
+
+/*
+ * Answer for byte off of object node (a format ignores node). off lies inside the object. 0 or
+ * -errno; a driver that finds its tables broken says -EIO, one that finds a feature that it does
+ * not know -EOPNOTSUPP.
+ */
+typedef int run_map_fn(void *self, uint64_t node, uint64_t off, struct run *run);
+
+/* Something that can be mapped. */
+struct run_source {
+	run_map_fn *map;
+	void *self;
+	uint64_t node;
+	uint64_t size;
+	struct dev *parent;  /* for RUN_PARENT; NULL or shorter than this: zeros past its end */
+	struct cache *cache; /* holds unpacked chunks */
+};
+
+/* Read exactly len bytes at off; -EIO past size. buf is wholly written when 0 is returned. */
+int run_read(const struct run_source *src, void *buf, size_t len, uint64_t off);
+
+/* As dev_extent. */
+int run_extent(const struct run_source *src, uint64_t off, struct dev_extent *ext);
+
+/*
+ * A read-only device of what src maps (a container's virtual disk). What src points to is
+ * borrowed. room: as dev_room, a bound that the caller knows.
+ */
+int dev_mapped(const struct run_source *src, uint64_t room, struct dev **out);
+
+#endif

@@ -1,0 +1,29 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A disc without Rock Ridge shows its Joliet names: UTF-16 ones too, without ";1". An enhanced
+# volume descriptor (ISO 9660:1999) beside it changes nothing.
+. "${srcdir:-.}/tests/lib.sh"
+requires xorriso genisoimage
+
+mkdir -p "$tmp/src/Ordner mit Lücken"
+echo one >"$tmp/src/Mixed Case and spaces.text"
+echo two >"$tmp/src/Ordner mit Lücken/Ελληνικά.txt"
+echo three >"$tmp/src/日本語"
+echo four >"$tmp/src/no-extension"
+(cd "$tmp/src" && find . | LC_ALL=C sort) >"$tmp/names"
+
+check()
+{
+	expect 0 "$PLATTER" cp -r "$1" top "$tmp/copy"
+	diff -r "$tmp/src" "$tmp/copy" || fail "$1: the files differ"
+	(cd "$tmp/copy" && find . | LC_ALL=C sort) | diff "$tmp/names" - || fail "$1: the names differ"
+	rm -rf "$tmp/copy"
+}
+
+xorriso -as mkisofs -quiet -joliet -input-charset utf-8 --norock -o "$tmp/xorriso.iso" \
+	-graft-points top="$tmp/src" 2>"$tmp/log" || fail "xorriso: $(cat "$tmp/log")"
+check "$tmp/xorriso.iso"
+
+genisoimage -quiet -J -joliet-long -iso-level 4 -input-charset utf-8 -o "$tmp/1999.iso" \
+	-graft-points top="$tmp/src" 2>"$tmp/log" || fail "genisoimage: $(cat "$tmp/log")"
+check "$tmp/1999.iso"
