@@ -16,6 +16,9 @@
 /* Linux stops at 32; writers need two or three. */
 #define HOPS_MAX 64
 
+/* Sectors of continuation areas that one record may have: room for a list of attributes. */
+#define WINDOWS_MAX 512
+
 #define SIGNATURE(a, b) ((uint32_t)(a) << 8 | (uint32_t)(b))
 
 /* Smallest lengths of the entries that are used. */
@@ -69,7 +72,7 @@ static uint32_t both32_at(const uint8_t *p)
 void iso_areas_begin(struct iso_areas *areas, const struct iso *iso)
 {
 	areas->iso = iso;
-	areas->records = areas->windows = 0;
+	areas->records = areas->windows = areas->record_windows = 0;
 	areas->off = 0;
 	areas->len = 0;
 }
@@ -83,7 +86,8 @@ static const uint8_t *areas_get(struct iso_areas *areas, uint64_t off, size_t le
 	 * One record may have 64 areas and a directory two million records: those that are met
 	 * in practice have one each.
 	 */
-	if (++areas->windows / 4 > areas->records + HOPS_MAX)
+	if (++areas->record_windows > WINDOWS_MAX ||
+	    ++areas->windows / 4 > areas->records + HOPS_MAX)
 		return NULL;
 	if (off < areas->off || !range_ok(off - areas->off, len, areas->len)) {
 		areas->len = 0;
@@ -393,6 +397,7 @@ int iso_susp_read(struct iso_areas *areas, const struct iso_record *rec, uint32_
 
 	susp_clear(susp);
 	areas->records++;
+	areas->record_windows = 0;
 	if (len <= skip)
 		return 0;
 	r = parse_entries(p + skip, len - skip, true, susp, &next, &used, &ended);

@@ -55,10 +55,15 @@ struct volume {
 	bool has_primary, has_joliet;
 };
 
+static bool has_identifier(const struct iso_descriptor *d)
+{
+	return !memcmp(d->standard_identifier, "CD001", 5);
+}
+
 static bool is_descriptor(const struct iso_descriptor *d)
 {
 	/* Version 2 is an enhanced descriptor (ISO 9660:1999). */
-	return !memcmp(d->standard_identifier, "CD001", 5) &&
+	return has_identifier(d) &&
 	       (d->volume_descriptor_version == 1 || d->volume_descriptor_version == 2) &&
 	       (d->volume_descriptor_type <= 3 ||
 		d->volume_descriptor_type == DESCRIPTOR_TERMINATOR);
@@ -208,7 +213,7 @@ static void volume_read(struct dev *dev, uint64_t start, struct volume *volume)
 
 	volume->has_primary = volume->has_joliet = false;
 	for (uint64_t i = 0; i < DESCRIPTORS_MAX; i++) {
-		if (sector_read(dev, start + ISO_SYSTEM_AREA + i, &d) || !is_descriptor(&d) ||
+		if (sector_read(dev, start + ISO_SYSTEM_AREA + i, &d) || !has_identifier(&d) ||
 		    d.volume_descriptor_type == DESCRIPTOR_TERMINATOR)
 			return;
 		if (d.volume_descriptor_type == DESCRIPTOR_PRIMARY && !volume->has_primary) {

@@ -228,7 +228,7 @@ struct iso_susp {
  */
 struct iso_areas {
 	const struct iso *iso;
-	uint32_t records, windows;
+	uint32_t records, windows, record_windows;
 	uint64_t off;
 	size_t len;
 	uint8_t data[2 * ISO_SECTOR];

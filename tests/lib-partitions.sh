@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
 # What the partitions-*.sh tests share: one disk to make and break, and questions about what
 # `platter info` says of it. Sourced after lib.sh.
 
+set -eo pipefail
 img=$tmp/disk.img
 
 # new_disk SIZE: a blank disk.

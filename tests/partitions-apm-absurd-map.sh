@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A map that lies about its length is read as far as it goes; two letters are no map.
 . "${srcdir:-.}/tests/lib.sh"

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Block 0 says where the map stands; where it does not stand there it is looked for.
 . "${srcdir:-.}/tests/lib.sh"

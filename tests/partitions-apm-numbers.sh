@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The number of an Apple partition is its place in the map, in whatever order they lie.
 . "${srcdir:-.}/tests/lib.sh"
@@ -11,6 +11,5 @@ parted -s "$img" mklabel mac mkpart one hfs 1MiB 4MiB mkpart two hfs 5MiB 9MiB 2
 edit 'a, b = rd(512, 512), rd(1024, 512); wr(512, b); wr(1024, a)'
 info
 is '[(p["number"], p["name"]) for p in j["partitions"]]' "[(1, 'one'), (2, 'Apple'), (3, 'two')]"
-is '"".join("%d %d\n" % (p["number"], p["start"] // 512) for p in j["partitions"])' \
-	"$(partx -g -o NR,START,TYPE "$img" | awk '$3 != "Apple_Free" {print $1, $2}')
-"
+is '"\n".join("%d %d" % (p["number"], p["start"] // 512) for p in j["partitions"])' \
+	"$(partx -g -o NR,START,TYPE "$img" | awk '$3 != "Apple_Free" {print $1, $2}')"

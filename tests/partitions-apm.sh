@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # An Apple partition map: entries under their numbers as parted and libblkid see them.
 . "${srcdir:-.}/tests/lib.sh"

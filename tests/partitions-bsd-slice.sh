@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The label in an image of one slice counts from the disk that it was cut from.
 . "${srcdir:-.}/tests/lib.sh"

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A BSD disklabel on the whole disk, as parted writes it.
 . "${srcdir:-.}/tests/lib.sh"

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A boot catalogue that is elsewhere or rubbish gives no images and does no harm.
 . "${srcdir:-.}/tests/lib.sh"

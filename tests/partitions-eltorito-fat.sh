@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A boot image that holds a FAT has the length of that, not of what firmware loads.
 . "${srcdir:-.}/tests/lib.sh"

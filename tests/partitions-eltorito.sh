@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Boot images of an optical disc, for BIOS and UEFI, as xorriso made them.
 . "${srcdir:-.}/tests/lib.sh"

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Gaps are what no partition but an extended one covers, over the whole disk, in order.
 . "${srcdir:-.}/tests/lib.sh"

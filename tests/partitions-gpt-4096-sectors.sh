@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A GPT with sectors of 4096 bytes in a plain file, its backup included.
 . "${srcdir:-.}/tests/lib.sh"

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Entries that cannot be are listed with a problem each.
 . "${srcdir:-.}/tests/lib.sh"

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # No number in a GPT header crashes, hangs or takes memory; the backup is used.
 . "${srcdir:-.}/tests/lib.sh"

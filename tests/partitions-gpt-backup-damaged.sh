@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A damaged or missing backup is a problem, and the primary is used.
 . "${srcdir:-.}/tests/lib.sh"

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A backup that is not in the last block is found through the damaged primary.
 . "${srcdir:-.}/tests/lib.sh"
@@ -14,7 +14,7 @@ lists "$truth"
 is 'j["table"]["source"]' primary
 has_problem 'expected it in the last one'
 
-edit 'wr(1024 + 40, b"\xff")'
+edit 'wr(1024 + 40, bytes([rd(1024 + 40, 1)[0] ^ 1]))'
 info
 lists "$truth"
 is 'j["table"]["source"]' backup

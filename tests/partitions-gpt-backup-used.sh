@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # With a damaged primary GPT the backup is used, and both are said.
 . "${srcdir:-.}/tests/lib.sh"
@@ -16,7 +16,7 @@ make()
 for code in \
 	'wr(512 + 57, bytes([rd(512 + 57, 1)[0] ^ 1]))' \
 	'wr(512, bytes(512))' \
-	'wr(1024 + 40, b"\xff")' \
+	'wr(1024 + 40, bytes([rd(1024 + 40, 1)[0] ^ 1]))' \
 	'wr(1024, bytes(32 * 512))' \
 	'wr(512, b"\xe5" * 33 * 512)' \
 	'wr(0, bytes(34 * 512))' \

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # No good header: still a GPT, empty, with the reasons; never the MBR before it.
 . "${srcdir:-.}/tests/lib.sh"

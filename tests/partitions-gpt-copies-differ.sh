@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Two good copies that do not say the same: the primary is used, and it is said.
 . "${srcdir:-.}/tests/lib.sh"

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Good headers, but both entry arrays fail their CRC: listed, and said.
 . "${srcdir:-.}/tests/lib.sh"

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # With a hybrid MBR the GPT counts, and a problem says that there are other entries.
 . "${srcdir:-.}/tests/lib.sh"

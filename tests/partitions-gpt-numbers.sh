@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The number of an entry is its place in the array, holes and all.
 . "${srcdir:-.}/tests/lib.sh"

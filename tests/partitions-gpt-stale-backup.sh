@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A backup left behind a new MBR is not the disk's table.
 . "${srcdir:-.}/tests/lib.sh"

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A GPT behind a blank first sector is still one, and that is said.
 . "${srcdir:-.}/tests/lib.sh"

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Entries of a GPT: places, types, names, identities and flags as sfdisk sees them.
 . "${srcdir:-.}/tests/lib.sh"
@@ -10,9 +10,15 @@ sfdisk -q "$img" <<EOF
 label: gpt
 label-id: 01234567-89AB-CDEF-0123-456789ABCDEF
 start=2048, size=8192, type=U, name="EFI system", uuid=11111111-2222-3333-4444-555555555555
-start=16384, size=4096, type=L, name="Größe 🗻", attrs="LegacyBIOSBootable"
+start=16384, size=4096, type=L, attrs="LegacyBIOSBootable"
 EOF
 echo 'start=32768, size=8192, type=S' | sfdisk -q -a -N 7 "$img" 2>/dev/null || :
+edit '
+name = "Gr\u00f6\u00dfe \U0001f5fb".encode("utf-16le").ljust(72, b"\0")
+for header, array in [(512, 1024), (size - 512, size - 33 * 512)]:
+    wr(array + 128 + 56, name)
+    seal(header)
+'
 info
 lists "$(sfdisk_entries)"
 is 'j["table"]["scheme"]' gpt

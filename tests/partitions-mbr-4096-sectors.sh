@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Where the first EBR stands tells how long the sectors of an MBR are.
 . "${srcdir:-.}/tests/lib.sh"

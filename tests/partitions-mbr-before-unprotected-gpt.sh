@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Where the MBR has entries and no protective one, it counts, and the GPT is named.
 . "${srcdir:-.}/tests/lib.sh"

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A chain that leaves its extended partition, or comes to no EBR, ends with a problem.
 . "${srcdir:-.}/tests/lib.sh"

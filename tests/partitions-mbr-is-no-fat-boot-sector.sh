@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The boot sector of a filesystem is no partition table, whatever its code looks like.
 . "${srcdir:-.}/tests/lib.sh"

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # An EBR without a data entry, only a link, takes no number.
 . "${srcdir:-.}/tests/lib.sh"

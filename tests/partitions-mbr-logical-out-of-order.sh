@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A chain that goes back to a lower sector is no loop: what sfdisk makes of a hole.
 . "${srcdir:-.}/tests/lib.sh"

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Logical partitions count from 5, the extended one is listed at its full length.
 . "${srcdir:-.}/tests/lib.sh"

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A chain of a hundred thousand EBRs is cut at 256, in no time.
 . "${srcdir:-.}/tests/lib.sh"

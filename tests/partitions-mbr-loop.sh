@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A chain of EBRs that comes back ends there, and the table says so.
 . "${srcdir:-.}/tests/lib.sh"

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A table on a disk that was a FAT once: boot loaders keep the parameter block.
 . "${srcdir:-.}/tests/lib.sh"

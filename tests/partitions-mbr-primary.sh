@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Primary entries: places, types, flags and identities as sfdisk and libblkid see them.
 . "${srcdir:-.}/tests/lib.sh"

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A protective MBR without a GPT is shown as such, with a problem: nothing is hidden.
 . "${srcdir:-.}/tests/lib.sh"

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A BSD disklabel behind an MBR is named in the problems.
 . "${srcdir:-.}/tests/lib.sh"

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # An entry of type 0 that has a length is listed: hybrid discs have one.
 . "${srcdir:-.}/tests/lib.sh"

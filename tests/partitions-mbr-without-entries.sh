@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Four entries of length 0 are no table, nor are flags that no table has.
 . "${srcdir:-.}/tests/lib.sh"

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Entries that overlap say with which other; logical ones in their container do not.
 . "${srcdir:-.}/tests/lib.sh"

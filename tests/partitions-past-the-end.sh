@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Entries that pass the end of the disk or start behind it are listed with both numbers.
 . "${srcdir:-.}/tests/lib.sh"

@@ -160,9 +160,10 @@ static int supervise(struct session *s, unsigned id)
 	pid_t pid;
 
 	pass_on_signals();
+	fflush(NULL);
 	pid = fork();
 	if (pid == 0)
-		_exit(serve(s));
+		exit(serve(s));
 	daemon_pid = pid;
 	front_release(s->front);
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
@@ -203,7 +204,7 @@ static int start(struct session *s, bool print)
 	if (pid == 0) {
 		setsid();
 		let_go_of_terminal();
-		_exit(supervise(s, id));
+		exit(supervise(s, id));
 	}
 	front_release(s->front);
 	if (pid < 0) {
