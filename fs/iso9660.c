@@ -137,7 +137,6 @@ static int relocated_read(const struct iso *iso, struct iso_areas *areas, struct
 	struct iso_susp *susp = &entry->susp;
 	char name[ISO_NAME_MAX];
 	size_t len = susp->name_len;
-	bool named = susp->have & ISO_SUSP_NM;
 	int r;
 
 	memcpy(name, susp->name, min64(len, sizeof name));
@@ -151,8 +150,7 @@ static int relocated_read(const struct iso *iso, struct iso_areas *areas, struct
 			  node == iso->root ? iso->root_skip : iso->skip, NULL, 0, susp);
 	memcpy(susp->name, name, min64(len, sizeof name));
 	susp->name_len = len;
-	susp->have = (susp->have & ~(uint32_t)(ISO_SUSP_NM | ISO_SUSP_CL | ISO_SUSP_RE)) |
-		     (named ? ISO_SUSP_NM : 0);
+	susp->have &= ~(uint32_t)(ISO_SUSP_CL | ISO_SUSP_RE);
 	return r;
 }
 
@@ -350,6 +348,7 @@ static int dir_entry(struct dir *dir, const struct iso_record *rec, uint64_t off
 {
 	const struct iso *iso = dir->iso;
 	struct iso_walk *walk = &dir->walk;
+	struct iso_susp *susp = &entry->susp;
 	uint64_t after;
 	int r, s = 0;
 
@@ -365,7 +364,9 @@ static int dir_entry(struct dir *dir, const struct iso_record *rec, uint64_t off
 	}
 	if (r || s)
 		return r ? r : s;
-	if (entry->susp.have & ISO_SUSP_CL && !(entry->susp.have & ISO_SUSP_RE)) {
+	if (!(susp->have & ISO_SUSP_NM))
+		susp->name_len = iso_identifier_name(iso, iso_entry_record(entry), susp->name);
+	if (susp->have & ISO_SUSP_CL && !(susp->have & ISO_SUSP_RE)) {
 		r = relocated_read(iso, &dir->areas, entry);
 		entry->stored = both32_get(iso_entry_record(entry)->data_length);
 	}
@@ -482,21 +483,19 @@ static int iso_lookup(void *fs, uint64_t dirnode, const char *name, size_t len, 
 }
 
 /* Tell of one entry. Non-zero when the listing is to stop. */
-static int emit_entry(struct dir *dir, struct iso_entry *entry, bool broken, fs_emit_fn *emit,
+static int emit_entry(struct dir *dir, const struct iso_entry *entry, bool broken, fs_emit_fn *emit,
 		      void *arg)
 {
-	struct iso_susp *susp = &entry->susp;
+	const struct iso_susp *susp = &entry->susp;
 	struct fs_attr attr;
 	struct fs_dirent ent = {
 		.name = susp->name,
+		.len = min64(susp->name_len, sizeof susp->name),
 		.node = entry->node,
 		.next = (dir->walk.pos - dir->start) | (broken ? COOKIE_BROKEN : 0),
 		.attr = &attr,
 	};
 
-	if (!(susp->have & ISO_SUSP_NM))
-		susp->name_len = iso_identifier_name(dir->iso, iso_entry_record(entry), susp->name);
-	ent.len = min64(susp->name_len, sizeof susp->name);
 	entry_attr(dir->iso, entry, &attr);
 	return emit(arg, &ent);
 }

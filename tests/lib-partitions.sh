@@ -10,7 +10,7 @@ img=$tmp/disk.img
 new_disk() { rm -f "$img"; truncate -s "$1" "$img"; }
 
 # info: ask platter; the answer is in $tmp/out for the questions below.
-info() { expect 0 "$PLATTER" info --json "$img"; }
+info() { expect 0 "$PLATTER" info --json "$img" || exit 1; }
 
 # entries: (number, start, size) of what platter lists.
 entries() { json "$tmp/out" '[(p["number"], p["start"], p["size"]) for p in j["partitions"]]'; }

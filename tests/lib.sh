@@ -175,11 +175,18 @@ peek() {
 
 # daemon_of DIR, supervisor_of DIR: process ids.
 daemon_of() {
-	getfattr --only-values -n user.platter "$1" 2>/dev/null | sed -n 's/^daemon=//p'
+	list_field "$1" pid
 }
 
 supervisor_of() {
-	getfattr --only-values -n user.platter "$1" 2>/dev/null | sed -n 's/^supervisor=//p'
+	list_field "$1" supervisor
+}
+
+list_field() {
+	"$PLATTER" list --json | python3 -c 'import json, os, sys
+for m in json.load(sys.stdin):
+    if m["dir"] == os.path.abspath(sys.argv[1]):
+        print(m[sys.argv[2]])' "$1" "$2"
 }
 
 # make_ext4_disk FILE: 64 MiB with an MBR and a labelled ext4 in partition 1, 40 MiB.
@@ -211,11 +218,11 @@ make_iso() {
 # the tests that run beside it: a copy of them would keep their daemons alive. Call it first.
 private_mounts() {
 	[ -z "${PLATTER_TEST_PRIVATE:-}" ] || return 0
-	rm -rf "$tmp"
-	export PLATTER_TEST_PRIVATE=1
+	cd / && rm -rf "$tmp"
+	export PLATTER_TEST_PRIVATE=1 PLATTER srcdir builddir
 	# shellcheck disable=SC2016
 	exec unshare -m --propagation private sh -c '
 		awk "index(\$5, \"/platter-test.\") || / - fuse.platter / { print \$5 }" \
 			/proc/self/mountinfo | tac | xargs -r umount -l
-		exec bash "$@"' private "$0"
+		exec bash "$0"' "$srcdir/tests/${0##*/}"
 }

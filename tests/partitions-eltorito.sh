@@ -23,6 +23,6 @@ for i in 0 1 2; do
 	at=$(json "$tmp/out" "j['boot'][$i]['start']")
 	size=$(json "$tmp/out" "j['boot'][$i]['size']")
 	name=$(echo bios efi floppy | cut -d' ' -f$((i + 1)))
-	tail -c +$((at + 1)) "$img" | head -c "$size" | cmp -n "$size" - "$tmp/d/$name.img" ||
+	cmp -n "$size" -i "$at:0" "$img" "$tmp/d/$name.img" ||
 		fail "boot image $i is not $name.img"
 done

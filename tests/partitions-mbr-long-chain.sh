@@ -14,7 +14,7 @@ for i in range(n):
        struct.pack("<8BII", 0, 0, 0, 0, 0x83, 0, 0, 0, 1, 1) +
        struct.pack("<8BII", 0, 0, 0, 0, 5, 0, 0, 0, 2 * i + 2, 2) + bytes(32) + b"\x55\xaa")
 '
-expect 0 timeout 2 "$PLATTER" info --json "$img"
+expect 0 timeout 5 "$PLATTER" info --json "$img" || exit 1
 is 'len(j["partitions"])' 257
 is 'j["partitions"][-1]["number"]' 260
 has_problem 'more than 256'
@@ -24,6 +24,6 @@ edit '
 for i in range(100000):
     wr((64 + 2 * i) * 512 + 446, bytes(16))
 '
-expect 0 timeout 2 "$PLATTER" info --json "$img"
+expect 0 timeout 5 "$PLATTER" info --json "$img" || exit 1
 is 'len(j["partitions"])' 1
 has_problem 'more than 256'

@@ -28,6 +28,7 @@ static void print_json(const struct mount *mounts, size_t count)
 		json_string(&j, "state", state(m));
 		json_string_or_null(&j, "overlay", m->overlay);
 		json_number(&j, "pid", (uint64_t)m->daemon);
+		json_number(&j, "supervisor", (uint64_t)m->supervisor);
 		json_close(&j, '}');
 	}
 	json_close(&j, ']');

@@ -191,20 +191,23 @@ static void do_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t of
 	read_directory(req, ino, size, off, true);
 }
 
-/* What `platter list` and `umount` ask the root for; nothing else has an attribute. */
-static void do_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+/* What `platter list` and `umount` ask the root. */
+static void do_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
+		     struct fuse_file_info *fi, unsigned flags, const void *in, size_t in_size,
+		     size_t out_size)
 {
 	const char *text = front_of(req)->description;
-	size_t len = strlen(text);
+	size_t len = strlen(text) + 1;
 
-	if (ino != FUSE_ROOT_ID || strcmp(name, MOUNT_XATTR) != 0)
-		fuse_reply_err(req, ENODATA);
-	else if (size == 0)
-		fuse_reply_xattr(req, len);
-	else if (size < len)
-		fuse_reply_err(req, ERANGE);
+	(void)arg;
+	(void)fi;
+	(void)flags;
+	(void)in;
+	(void)in_size;
+	if (ino != FUSE_ROOT_ID || cmd != MOUNT_IOC_DESCRIBE)
+		fuse_reply_err(req, ENOTTY);
 	else
-		fuse_reply_buf(req, text, len);
+		fuse_reply_ioctl(req, 0, text, len < out_size ? len : out_size);
 }
 
 /* ---- reading ---- */
@@ -403,7 +406,7 @@ static const struct fuse_lowlevel_ops read_only_ops = {
 	.readlink = do_readlink,
 	.readdir = do_readdir,
 	.readdirplus = do_readdirplus,
-	.getxattr = do_getxattr,
+	.ioctl = do_ioctl,
 	.statfs = do_statfs,
 	.read = do_read,
 	.lseek = do_lseek,
@@ -417,7 +420,7 @@ static const struct fuse_lowlevel_ops writable_ops = {
 	.readlink = do_readlink,
 	.readdir = do_readdir,
 	.readdirplus = do_readdirplus,
-	.getxattr = do_getxattr,
+	.ioctl = do_ioctl,
 	.statfs = do_statfs,
 	.open = do_open,
 	.release = do_release,

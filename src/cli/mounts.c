@@ -11,7 +11,6 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 /* mountinfo writes space, tab, newline and backslash as \ooo. */
@@ -75,14 +74,17 @@ static void take_line(struct mount *m, const char *key, const char *value)
 
 static void ask(struct mount *m)
 {
-	char text[8192], *rest = text, *line;
-	ssize_t n = getxattr(m->dir, MOUNT_XATTR, text, sizeof text - 1);
+	char text[MOUNT_DESCRIPTION_MAX] = "", *rest = text, *line;
+	int fd = open(m->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (n < 0) {
+	if (fd < 0 || ioctl(fd, MOUNT_IOC_DESCRIBE, text) < 0) {
 		m->stale = errno == ENOTCONN || errno == ECONNABORTED;
+		if (fd >= 0)
+			close(fd);
 		return;
 	}
-	text[n] = '\0';
+	close(fd);
+	text[sizeof text - 1] = '\0';
 	while ((line = strsep(&rest, "\n"))) {
 		char *value = strchr(line, '=');
 

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The mounts that there are. There is no registry: /proc/self/mountinfo has them, and each says
- * of itself the rest, through an extended attribute on its root.
+ * of itself the rest, through an ioctl on its root. (An extended attribute would do as well, but
+ * while a FUSE file system has any, the kernel asks for security.capability before each write.)
  */
 #ifndef PLATTER_CLI_MOUNTS_H
 #define PLATTER_CLI_MOUNTS_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/types.h>
 
-/* "key=value" lines: verb, image, overlay, daemon and supervisor (process ids), made (a
- * directory that platter made: 1). */
-#define MOUNT_XATTR "user.platter"
+/* Gives "key=value" lines: verb, image, overlay, daemon and supervisor (process ids). Cut to
+ * fit, terminated. */
+#define MOUNT_DESCRIPTION_MAX 12288
+#define MOUNT_IOC_DESCRIBE    _IOR('p', 0x70, char[MOUNT_DESCRIPTION_MAX])
 
 struct mount {
 	char *dir, *image;
