@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <zlib.h>
@@ -31,12 +32,11 @@
 #define GPT_ENTRY_MIN	128u
 #define GPT_ENTRY_MAX	4096u
 #define GPT_ENTRIES_MAX TABLE_ENTRIES_MAX
-/* 128 times what a disk has by custom, and yet no burden. */
-#define GPT_ARRAY_MAX	  ((size_t)4 << 20)
-#define GPT_LEGACY_BOOT	  (UINT64_C(1) << 2)
-#define GPT_BLOCK_MAX	  4096u
-#define MBR_PROTECTIVE	  0xee
-#define MBR_SIGNATURE_POS 510
+/* 256 times what a disk has by custom, and yet no burden. */
+#define GPT_ARRAY_MAX	((size_t)4 << 20)
+#define GPT_LEGACY_BOOT (UINT64_C(1) << 2)
+#define GPT_BLOCK_MAX	4096u
+#define MBR_PROTECTIVE	0xee
 
 struct gpt_header {
 	uint8_t signature[8];		  /* +0x00 */

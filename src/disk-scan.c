@@ -164,12 +164,11 @@ static int scan_table(struct platter *p, uint32_t known, struct platter_error *e
 		r = identify_parts(p, &p->table, &p->parts, &found);
 		if (!r && d->sector_unsaid && !known && !found && p->table.nparts)
 			r = guess_sector(p, d);
-		return r ? r : name_others(p, i, known);
+		if (!r)
+			r = name_others(p, i, known);
+		return r ? -ENOMEM : 0;
 	}
-	if (r != DRIVER_NOT_MINE)
-		return r;
-	r = table_check(&p->table, p->disk->size);
-	return r ? r : identify_parts(p, &p->table, &p->parts, &found);
+	return r == DRIVER_NOT_MINE ? 0 : r;
 }
 
 static int scan_boot(struct platter *p, struct platter_error *err)
@@ -189,17 +188,16 @@ int disk_scan(struct platter *p, uint32_t wanted, struct platter_error *err)
 	uint32_t known = wanted ? wanted : dev_file_sector(p->file);
 	int r = fsid_identify(p->disk, &p->whole);
 
-	if (!r)
-		r = scan_table(p, known, err);
+	if (r)
+		return err_set(err, -r, "looking for filesystems: %s", strerror(-r));
+	r = scan_table(p, known, err);
 	if (!r)
 		r = scan_boot(p, err);
 	/* Damage in a table is something that `info` shows, it does not refuse the disk. */
-	if (r && r != -ENOMEM) {
+	if (r && r != -ENOMEM)
 		table_problem(&p->table, "%s", err->text);
-		r = p->parts ? 0 : table_check(&p->table, p->disk->size);
-	}
-	if (r)
-		return err_set(err, -r, "looking for partitions: %s", strerror(-r));
+	else if (r)
+		return err_set(err, -r, "no memory for the partition table");
 	/* An optical disc's tree says nothing else, but its sectors are what they are. */
 	p->sector = p->table.scheme ? p->table.sector
 		    : known         ? known

@@ -169,6 +169,7 @@ static void pass_on_log(void *arg, const char *line)
 static int open_ram_overlay(struct platter *p, uint64_t max, struct platter_error *err)
 {
 	struct overlay_hooks hooks = {.log = pass_on_log, .arg = p};
+	struct overlay_mode mode = {.max = max};
 	struct overlay_io *io;
 	struct ovl_header h;
 	int r = ovl_header_init(&h, p->image->size, err);
@@ -178,18 +179,21 @@ static int open_ram_overlay(struct platter *p, uint64_t max, struct platter_erro
 	if (r)
 		return r;
 	if (!max)
-		max = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 2;
-	return overlay_start(io, &h, 0, p->image, max, &hooks, &p->overlay, err);
+		mode.max = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 2;
+	return overlay_start(io, &h, 0, p->image, mode, &hooks, &p->overlay, err);
 }
 
-static int open_file_overlay(struct platter *p, struct platter_error *err)
+static int open_file_overlay(struct platter *p, bool read_only, struct platter_error *err)
 {
 	struct overlay_hooks hooks = {.base_intact = base_intact, .log = pass_on_log, .arg = p};
+	struct overlay_request req = {
+		.path = p->overlay_path, .read_only = read_only, .base = p->image, .hint = p->path};
 	int r = overlay_base_open(p->file, p->image, p->format->id, &p->base_id, err);
 
 	if (r)
 		return r;
-	r = overlay_open(p->overlay_path, p->image, p->base_id, p->path, &hooks, &p->overlay, err);
+	req.id = p->base_id;
+	r = overlay_open(&req, &hooks, &p->overlay, err);
 	if (r)
 		err_prefix(err, "overlay %s", p->overlay_path);
 	return r;
@@ -254,7 +258,7 @@ static int open_all(struct platter *p, const char *path, const struct platter_op
 	if (!r && opt->overlay_ram)
 		r = open_ram_overlay(p, opt->overlay_max, err);
 	else if (!r && opt->overlay)
-		r = open_file_overlay(p, err);
+		r = open_file_overlay(p, opt->overlay_ro, err);
 	if (!r)
 		r = open_window(p, opt, err);
 	return r ? r : disk_scan(p, opt->sector, err);

@@ -90,7 +90,7 @@ static void put_parts(struct json *j, const struct platter *p)
 static void put_gaps(struct json *j, const struct platter *p)
 {
 	json_open(j, "gaps", '[');
-	for (size_t i = 0; p->table.scheme && i < p->table.ngaps; i++) {
+	for (size_t i = 0; i < p->table.ngaps; i++) {
 		json_open(j, NULL, '{');
 		json_number(j, "start", p->table.gaps[i].start);
 		json_number(j, "size", p->table.gaps[i].size);
@@ -176,7 +176,7 @@ void platter_get_info(struct platter *p, struct platter_info *info)
 		.sector_size = p->sector,
 		.fs = fs_info(&p->whole),
 		.nparts = p->table.nparts,
-		.ngaps = p->table.scheme ? p->table.ngaps : 0,
+		.ngaps = p->table.ngaps,
 		.nboots = p->boot.nparts,
 		.nproblems = p->table.nproblems,
 	};

@@ -18,9 +18,9 @@
 #define LOCK_STEP_MS 10
 
 /* Whoever attached it last holds it until its daemon has flushed, which outlasts umount(8). */
-static int lock(int fd, int wait_ms)
+static int lock(int fd, short type, int wait_ms)
 {
-	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+	struct flock l = {.l_type = type, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
 	struct timespec step = {.tv_nsec = LOCK_STEP_MS * 1000000L};
 
 	for (; fcntl(fd, F_OFD_SETLK, &l) < 0; wait_ms -= LOCK_STEP_MS) {
@@ -94,18 +94,17 @@ static void set_hint(struct ovl_header *h, const char *hint)
 	memcpy(h->hint, hint, n);
 }
 
-static int fill_new(int fd, struct dev *base, struct overlay_base *id, const char *hint,
-		    struct platter_error *err)
+static int fill_new(int fd, const struct overlay_request *req, struct platter_error *err)
 {
 	struct overlay_io *io;
 	struct ovl_header h;
-	int r = ovl_header_init(&h, base->size, err), own;
+	int r = ovl_header_init(&h, req->base->size, err), own;
 
 	if (!r)
-		r = overlay_base_record(id, &h.base, err);
+		r = overlay_base_record(req->id, &h.base, err);
 	if (r)
 		return r;
-	set_hint(&h, hint);
+	set_hint(&h, req->hint);
 	if (ftruncate(fd, (off_t)le64_get(h.file_size)) < 0)
 		return err_set(err, errno, "%llu bytes, sparse: %s",
 			       (unsigned long long)le64_get(h.file_size), strerror(errno));
@@ -139,13 +138,12 @@ static int sync_folder(const char *path)
  * Make a whole overlay under another name and link it into place: a crash leaves none or a good
  * one, and one that somebody else made meanwhile stays.
  */
-static int create(const char *path, struct dev *base, struct overlay_base *id, const char *hint,
-		  struct platter_error *err)
+static int create(const struct overlay_request *req, struct platter_error *err)
 {
 	char *tmp;
 	int fd, r;
 
-	if (asprintf(&tmp, "%s.XXXXXX", path) < 0)
+	if (asprintf(&tmp, "%s.XXXXXX", req->path) < 0)
 		return err_set(err, ENOMEM, "no memory");
 	fd = mkostemp(tmp, O_CLOEXEC);
 	if (fd < 0) {
@@ -153,13 +151,13 @@ static int create(const char *path, struct dev *base, struct overlay_base *id, c
 		free(tmp);
 		return r;
 	}
-	r = fill_new(fd, base, id, hint, err);
-	if (!r && link(tmp, path) < 0 && errno != EEXIST)
+	r = fill_new(fd, req, err);
+	if (!r && link(tmp, req->path) < 0 && errno != EEXIST)
 		r = err_set(err, errno, "cannot be made: %s", strerror(errno));
 	unlink(tmp);
 	close(fd);
 	free(tmp);
-	if (!r && (r = sync_folder(path)) != 0)
+	if (!r && (r = sync_folder(req->path)) != 0)
 		err_set(err, -r, "its folder cannot be synced: %s", strerror(-r));
 	return r;
 }
@@ -191,15 +189,15 @@ static void set_session(struct ovl_header *h)
 	fclose(f);
 }
 
-static int open_locked(struct overlay_io *io, int fd, struct dev *base,
-		       struct overlay_base *id, const char *hint,
+static int open_locked(struct overlay_io *io, int fd, const struct overlay_request *req,
 		       const struct overlay_hooks *hooks, struct overlay **out,
 		       struct platter_error *err)
 {
+	struct overlay_mode mode = {.read_only = req->read_only};
 	struct ovl_header h;
 	struct stat st;
 	bool moved;
-	int slot, r = lock(fd, LOCK_WAIT_MS);
+	int slot, r = lock(fd, req->read_only ? F_RDLCK : F_WRLCK, LOCK_WAIT_MS);
 
 	if (r == -EBUSY)
 		err_set(err, EBUSY, "is in use by another platter");
@@ -212,37 +210,36 @@ static int open_locked(struct overlay_io *io, int fd, struct dev *base,
 	if (!r)
 		r = check_size(&h, &st, err);
 	if (!r)
-		r = overlay_base_match(id, &h.base, &moved, err);
+		r = overlay_base_match(req->id, &h.base, &moved, err);
 	if (r) {
 		io->ops->close(io);
 		return r;
 	}
-	overlay_base_watch(id, &h.base);
-	set_hint(&h, hint);
+	overlay_base_watch(req->id, &h.base);
+	set_hint(&h, req->hint);
 	set_session(&h);
-	return overlay_start(io, &h, slot, base, 0, hooks, out, err);
+	return overlay_start(io, &h, slot, req->base, mode, hooks, out, err);
 }
 
-int overlay_open(const char *path, struct dev *base, struct overlay_base *id, const char *hint,
-		 const struct overlay_hooks *hooks, struct overlay **out,
-		 struct platter_error *err)
+int overlay_open(const struct overlay_request *req, const struct overlay_hooks *hooks,
+		 struct overlay **out, struct platter_error *err)
 {
+	int flags = req->read_only ? O_RDONLY : O_RDWR, fd;
 	struct overlay_io *io;
 	struct stat st;
-	int fd;
 
 	*out = NULL;
-	fd = open_regular(path, O_RDWR, &io, &st, err);
-	if (fd == -ENOENT) {
-		int r = create(path, base, id, hint, err);
+	fd = open_regular(req->path, flags, &io, &st, err);
+	if (fd == -ENOENT && !req->read_only) {
+		int r = create(req, err);
 
 		if (r)
 			return r;
-		fd = open_regular(path, O_RDWR, &io, &st, err);
+		fd = open_regular(req->path, flags, &io, &st, err);
 	}
 	if (fd < 0)
 		return fd;
-	return open_locked(io, fd, base, id, hint, hooks, out, err);
+	return open_locked(io, fd, req, hooks, out, err);
 }
 
 /* ---- looking at one, and removing it ---- */
@@ -357,7 +354,7 @@ int platter_overlay_discard(const char *path, struct platter_error *err)
 		err_prefix(err, "%s", path);
 		return fd;
 	}
-	r = lock(fd, 0);
+	r = lock(fd, F_WRLCK, 0);
 	if (r)
 		err_set(err, -r, r == -EBUSY ? "is in use" : "cannot be locked");
 	else

@@ -80,7 +80,7 @@ struct overlay {
 	struct ovl_header h;
 	int header_slot; /* where h stands */
 	struct overlay_hooks hooks;
-	uint64_t max; /* room that io may take; 0: no limit */
+	struct overlay_mode mode;
 	uint64_t npages, map[2], data_off;
 
 	struct shared *shared;
@@ -305,7 +305,7 @@ static int reserve_slots(struct overlay *o, uint64_t block)
 
 static int check_max(struct overlay *o, uint64_t more)
 {
-	return o->max && o->io->ops->room(o->io) + more > o->max ? -ENOSPC : 0;
+	return o->mode.max && o->io->ops->room(o->io) + more > o->mode.max ? -ENOSPC : 0;
 }
 
 /*
@@ -617,7 +617,7 @@ int overlay_flush(struct overlay *o)
 	uint64_t want;
 	int r;
 
-	if (!o->io->ops->sync)
+	if (!o->io->ops->sync || o->mode.read_only)
 		return 0;
 	pthread_mutex_lock(&o->flush);
 	want = o->started + 1; /* one that begins from now on has everything acknowledged */
@@ -667,7 +667,7 @@ int overlay_finish(struct overlay *o)
 {
 	int r;
 
-	if (!o->io->ops->sync || o->shared->finished)
+	if (!o->io->ops->sync || o->mode.read_only || o->shared->finished)
 		return 0;
 	/* Pages that a killed process was writing: their new slots may or may not be there, their
 	 * old ones are, so they are simply written again. */
@@ -708,6 +708,13 @@ struct dev *overlay_dev(struct overlay *o)
 	return &o->dev;
 }
 
+static const struct dev_ops overlay_ro_ops = {
+	.pread = ovl_pread,
+	.extent = ovl_extent,
+	.room = ovl_room,
+	.close = ovl_close,
+};
+
 static const struct dev_ops overlay_ops = {
 	.pread = ovl_pread,
 	.pwrite = ovl_pwrite,
@@ -736,7 +743,7 @@ static int map_shared(struct overlay *o)
 }
 
 int overlay_start(struct overlay_io *io, const struct ovl_header *h, int slot, struct dev *base,
-		  uint64_t max, const struct overlay_hooks *hooks, struct overlay **out,
+		  struct overlay_mode mode, const struct overlay_hooks *hooks, struct overlay **out,
 		  struct platter_error *err)
 {
 	struct overlay *o = calloc(1, sizeof *o);
@@ -747,12 +754,12 @@ int overlay_start(struct overlay_io *io, const struct ovl_header *h, int slot, s
 		io->ops->close(io);
 		return err_set(err, ENOMEM, "no memory for the overlay");
 	}
-	dev_init(&o->dev, &overlay_ops, base->size);
+	dev_init(&o->dev, mode.read_only ? &overlay_ro_ops : &overlay_ops, base->size);
 	o->io = io;
 	o->base = dev_ref(base);
 	o->h = *h;
 	o->header_slot = slot;
-	o->max = max;
+	o->mode = mode;
 	o->npages = le64_get(h->npages);
 	o->map[0] = le64_get(h->map_a);
 	o->map[1] = le64_get(h->map_b);
@@ -774,7 +781,7 @@ int overlay_start(struct overlay_io *io, const struct ovl_header *h, int slot, s
 		r = err_set(err, ESTALE, "made for a disk of %llu bytes, this one has %llu",
 			    (unsigned long long)le64_get(h->virtual_size),
 			    (unsigned long long)base->size);
-	else if (io->ops->sync && (r = put_header(o, OVL_OPEN)) != 0)
+	else if (io->ops->sync && !mode.read_only && (r = put_header(o, OVL_OPEN)) != 0)
 		err_set(err, -r, "writing the header: %s", strerror(-r));
 	if (r) {
 		overlay_free(o);

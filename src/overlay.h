@@ -43,13 +43,19 @@ int ovl_page_choose(const struct ovl_header *h, uint64_t i, const struct ovl_pag
 
 /* ---- the engine (overlay.c) ---- */
 
+/* How overlay_start is to treat the file. */
+struct overlay_mode {
+	bool read_only; /* write nothing to it, not even the mark that it is open */
+	uint64_t max;   /* bytes of room that it may take, 0: no limit */
+};
+
 /*
  * Open the overlay in io over base. h is its header, as ovl_header_read gave it (updated by the
  * caller where the base moved), in slot. Marks the header open. Takes io over, also on failure,
- * and a reference to base. max: bytes that io may take, 0: no limit. hooks are copied.
+ * and a reference to base. hooks are copied.
  */
 int overlay_start(struct overlay_io *io, const struct ovl_header *h, int slot, struct dev *base,
-		  uint64_t max, const struct overlay_hooks *hooks, struct overlay **out,
+		  struct overlay_mode mode, const struct overlay_hooks *hooks, struct overlay **out,
 		  struct platter_error *err);
 
 /* The overlay as a dev; it lives as long as the overlay and holds no reference. */
@@ -77,14 +83,21 @@ struct overlay_base;
 /* What an existing overlay says that it was made for; -ENOENT when there is no such file. */
 int overlay_peek(const char *path, struct ovl_header *h, struct platter_error *err);
 
+/* What overlay_open opens, and over what; all borrowed for the call, id for the overlay's life. */
+struct overlay_request {
+	const char *path;
+	bool read_only; /* it must exist; others may look through it at the same time */
+	struct dev *base;
+	struct overlay_base *id; /* the base's identity */
+	const char *hint;        /* the base's path, for people */
+};
+
 /*
- * Open the overlay at path over base, or make it when it does not exist. id holds the base's
- * identity (overlay-base.c); it is borrowed and outlives the overlay. Waits up to 10 s for the
- * lock.
+ * Open the overlay, or make it when it does not exist. Waits up to 10 s for the lock: its last
+ * user may still be flushing.
  */
-int overlay_open(const char *path, struct dev *base, struct overlay_base *id, const char *hint,
-		 const struct overlay_hooks *hooks, struct overlay **out,
-		 struct platter_error *err);
+int overlay_open(const struct overlay_request *req, const struct overlay_hooks *hooks,
+		 struct overlay **out, struct platter_error *err);
 
 /* ---- the base (overlay-base.c) ---- */
 

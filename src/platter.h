@@ -41,6 +41,7 @@ struct platter_options {
 	uint32_t sector;        /* 512, 1024, 2048 or 4096; 0: detect */
 
 	const char *overlay;  /* a file that takes the writes, made when missing; NULL: none */
+	bool overlay_ro;      /* only look through the overlay: it must exist, and stays as it is */
 	bool overlay_ram;     /* writes are kept in memory until close */
 	uint64_t overlay_max; /* for overlay_ram: bytes it may take, 0: half of the memory */
 

@@ -28,6 +28,7 @@ enum {
 	OPT_COPY = 1 << 5,   /* -r */
 	OPT_UMOUNT = 1 << 6, /* -l --all */
 	OPT_YES = 1 << 7,
+	OPT_LOOK = 1 << 8,   /* only looks: an overlay is not made and not changed */
 };
 
 struct cli {

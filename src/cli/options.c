@@ -117,7 +117,7 @@ static bool parse_tree(struct cli *cli, const char *text)
 static bool ignored(const char *name)
 {
 	static const char *const names[] = {
-		"ro",     "rw",       "dev",      "suid",    "exec",   "nodev",  "nosuid",
+		"rw",     "dev",      "suid",    "exec",   "nodev",  "nosuid",
 		"noexec", "noatime",  "relatime", "atime",   "_netdev", "nofail", "user",
 		"users",  "nouser",   "auto",     "noauto",  "owner",  "defaults", "async",
 		"sync",   "diratime", "nodiratime", "norelatime", "strictatime",
@@ -131,7 +131,9 @@ static bool ignored(const char *name)
 
 static bool parse_flag(struct cli *cli, const char *name)
 {
-	if (strcmp(name, "allow_other") == 0)
+	if (strcmp(name, "ro") == 0)
+		cli->open.overlay_ro = true;
+	else if (strcmp(name, "allow_other") == 0)
 		cli->allow_other = true;
 	else if (strcmp(name, "allow_root") == 0)
 		cli->allow_root = true;
@@ -368,6 +370,7 @@ int cli_parse(const struct command *command, int argc, char **argv, struct cli *
 	*cli = (struct cli){.part = PLATTER_PART_ALL};
 	cli->view.uid = getuid();
 	cli->view.gid = getgid();
+	cli->open.overlay_ro = command->options & OPT_LOOK;
 	opterr = 0;
 	optind = 1;
 	while (status == EXIT_OK &&
@@ -402,21 +405,31 @@ void cli_free(struct cli *cli)
 	cli->owned_overlay = NULL;
 }
 
+static bool name_overlay(struct cli *cli, const char *path)
+{
+	struct stat st;
+
+	/* What is beside a device node is /dev: no place to keep anything. */
+	if (stat(path, &st) == 0 && S_ISBLK(st.st_mode)) {
+		complain("%s: is a block device, --overlay=FILE must say where its overlay is", path);
+		return false;
+	}
+	if (asprintf(&cli->owned_overlay, "%s.overlay", path) < 0) {
+		cli->owned_overlay = NULL;
+		complain("%s: no memory", path);
+		return false;
+	}
+	cli->open.overlay = cli->owned_overlay;
+	return true;
+}
+
 struct platter *cli_open(struct cli *cli, const char *path)
 {
 	struct platter_error err;
 	struct platter *p;
 
-	if (cli->overlay_beside) {
-		if (asprintf(&cli->owned_overlay, "%s.overlay", path) < 0)
-			cli->owned_overlay = NULL;
-		cli->open.overlay = cli->owned_overlay;
-		if (!cli->open.overlay) {
-			complain("%s: no memory", path);
-			return NULL;
-		}
-		cli->overlay_beside = false;
-	}
+	if (cli->overlay_beside && !name_overlay(cli, path))
+		return NULL;
 	if (platter_open(path, &cli->open, &p, &err) != 0) {
 		complain("%s", err.text);
 		return NULL;
