@@ -121,8 +121,8 @@ int dev_read_table(struct dev *dev, uint64_t off, uint64_t count, size_t entry, 
 	assert(max <= DEV_TABLE_MAX);
 	*out = NULL;
 	if (!ckd_mul64(&bytes, count, entry) || bytes > max)
-		return err_set(err, EFBIG, "%s has %llu entries of %zu bytes, at most %zu bytes", what,
-			       (unsigned long long)count, entry, max);
+		return err_set(err, EFBIG, "%s has %llu entries of %zu bytes, at most %zu bytes",
+			       what, (unsigned long long)count, entry, max);
 	if (!range_ok(off, bytes, dev->size))
 		return err_set(err, EIO, "%s of %llu bytes at %llu passes the end at %llu", what,
 			       (unsigned long long)bytes, (unsigned long long)off,

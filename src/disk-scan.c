@@ -142,8 +142,10 @@ static int name_others(struct platter *p, size_t used, uint32_t known)
 		if (r == -ENOMEM)
 			return r;
 		if (r == 0) {
-			table_problem(&p->table, "a table of scheme %s with %zu entries stands here "
-				      "too and is not used", d->name, t.nparts);
+			table_problem(&p->table,
+				      "a table of scheme %s with %zu entries stands here "
+				      "too and is not used",
+				      d->name, t.nparts);
 			table_clear(&t);
 		}
 	}
@@ -200,8 +202,8 @@ int disk_scan(struct platter *p, uint32_t wanted, struct platter_error *err)
 		return err_set(err, -r, "no memory for the partition table");
 	/* An optical disc's tree says nothing else, but its sectors are what they are. */
 	p->sector = p->table.scheme ? p->table.sector
-		    : known         ? known
+		    : known	    ? known
 		    : p->whole.driver && strcmp(p->whole.driver->name, "iso9660") == 0 ? 2048
-											: 512;
+										       : 512;
 	return 0;
 }

@@ -114,12 +114,14 @@ static int choose_format(const struct platter_options *opt, const char *overlay,
 		return r;
 	}
 	if (*out && (*out)->id != le32_get(h.base.format))
-		return err_set(err, ESTALE, "overlay %s was made for another container format than %s",
-			       overlay, opt->format);
+		return err_set(err, ESTALE,
+			       "overlay %s was made for another container format than %s", overlay,
+			       opt->format);
 	*out = format_by_id(le32_get(h.base.format));
 	return *out ? 0
-		    : err_set(err, ENOTSUP, "overlay %s was made for a container format of number %u",
-			      overlay, le32_get(h.base.format));
+		    : err_set(err, ENOTSUP,
+			      "overlay %s was made for a container format of number %u", overlay,
+			      le32_get(h.base.format));
 }
 
 static int open_format(struct platter *p, const struct format_driver *only, uint64_t *size,
@@ -186,8 +188,10 @@ static int open_ram_overlay(struct platter *p, uint64_t max, struct platter_erro
 static int open_file_overlay(struct platter *p, bool read_only, struct platter_error *err)
 {
 	struct overlay_hooks hooks = {.base_intact = base_intact, .log = pass_on_log, .arg = p};
-	struct overlay_request req = {
-		.path = p->overlay_path, .read_only = read_only, .base = p->image, .hint = p->path};
+	struct overlay_request req = {.path = p->overlay_path,
+				      .read_only = read_only,
+				      .base = p->image,
+				      .hint = p->path};
 	int r = overlay_base_open(p->file, p->image, p->format->id, &p->base_id, err);
 
 	if (r)
@@ -213,7 +217,8 @@ static int open_window(struct platter *p, const struct platter_options *opt,
 	if (!length)
 		length = below->size - opt->start;
 	if (!range_ok(opt->start, length, below->size))
-		return err_set(err, EINVAL, "start=%llu and length=%llu, but the disk has %llu bytes",
+		return err_set(err, EINVAL,
+			       "start=%llu and length=%llu, but the disk has %llu bytes",
 			       (unsigned long long)opt->start, (unsigned long long)length,
 			       (unsigned long long)below->size);
 	r = dev_window(below, opt->start, length, &p->disk);

@@ -18,7 +18,7 @@
 
 #include "ondisk.h"
 
-#define SAMPLE    ((uint64_t)1 << 20)
+#define SAMPLE	  ((uint64_t)1 << 20)
 #define COPY_STEP ((size_t)64 << 10)
 
 /* Copy [off, end) where it is data. What cannot be read stays zeros: then it is not recognised. */

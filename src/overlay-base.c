@@ -19,10 +19,10 @@
 
 /* QEMU's lock bytes (block/file-posix.c): 100 + n, permission n is held; 200 + n, it is not
  * shared with others. */
-#define QEMU_HAS_READ     100
-#define QEMU_HAS_WRITE    101
-#define QEMU_BARS_WRITE   201
-#define QEMU_BARS_RESIZE  203
+#define QEMU_HAS_READ	 100
+#define QEMU_HAS_WRITE	 101
+#define QEMU_BARS_WRITE	 201
+#define QEMU_BARS_RESIZE 203
 
 #define SAMPLE_END    ((size_t)1 << 20)
 #define SAMPLE_BLOCKS 64
@@ -47,8 +47,10 @@ int overlay_base_open(struct dev *file, struct dev *disk, uint32_t format,
 		      struct overlay_base **out, struct platter_error *err)
 {
 	int fd = dev_file_fd(file);
-	struct flock l = {
-		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = QEMU_HAS_WRITE, .l_len = 1};
+	struct flock l = {.l_type = F_WRLCK,
+			  .l_whence = SEEK_SET,
+			  .l_start = QEMU_HAS_WRITE,
+			  .l_len = 1};
 	struct overlay_base *b;
 
 	*out = NULL;
@@ -56,8 +58,10 @@ int overlay_base_open(struct dev *file, struct dev *disk, uint32_t format,
 	set_lock(fd, QEMU_BARS_WRITE);
 	set_lock(fd, QEMU_BARS_RESIZE);
 	if (fcntl(fd, F_OFD_GETLK, &l) == 0 && l.l_type != F_UNLCK)
-		return err_set(err, EBUSY, "another program has the image open for writing "
-			       "(QEMU's lock on byte %d)", QEMU_HAS_WRITE);
+		return err_set(err, EBUSY,
+			       "another program has the image open for writing "
+			       "(QEMU's lock on byte %d)",
+			       QEMU_HAS_WRITE);
 	b = calloc(1, sizeof *b);
 	if (!b)
 		return err_set(err, ENOMEM, "no memory");
@@ -165,7 +169,8 @@ static bool same64(le64 a, le64 b)
 }
 
 /* Whether the times and the inode vouch for the contents. A block device's do not. */
-static bool untouched(struct overlay_base *b, const struct ovl_base *now, const struct ovl_base *rec)
+static bool untouched(struct overlay_base *b, const struct ovl_base *now,
+		      const struct ovl_base *rec)
 {
 	return dev_file_sector(b->file) == 0 && same64(now->mtime_ns, rec->mtime_ns) &&
 	       same64(now->ctime_ns, rec->ctime_ns) && same64(now->dev, rec->dev) &&
@@ -207,15 +212,18 @@ int overlay_base_match(struct overlay_base *b, struct ovl_base *rec, bool *moved
 	if (untouched(b, &now, rec))
 		return 0;
 #ifndef HAVE_LIBCRYPTO
-	return err_set(err, ESTALE, "the image was moved or touched since, and this build has no "
+	return err_set(err, ESTALE,
+		       "the image was moved or touched since, and this build has no "
 		       "libcrypto (Debian: libssl-dev) to compare its contents");
 #endif
 	if (!fingerprinted(rec))
-		return err_set(err, ESTALE, "the image was moved or touched since, and the overlay "
+		return err_set(err, ESTALE,
+			       "the image was moved or touched since, and the overlay "
 			       "holds no fingerprint to compare its contents with");
 	r = same_contents(b, rec);
 	if (r == -ESTALE)
-		return err_set(err, ESTALE, "the contents of the image are not those that the "
+		return err_set(err, ESTALE,
+			       "the contents of the image are not those that the "
 			       "overlay was made for");
 	if (r)
 		return err_set(err, -r, "the image cannot be fingerprinted: %s", strerror(-r));

@@ -89,7 +89,8 @@ int ovl_header_write(struct overlay_io *io, struct ovl_header *h, int slot)
 
 static bool header_sound(const struct ovl_header *h)
 {
-	return memcmp(h->magic, OVL_MAGIC, sizeof h->magic) == 0 && le32_get(h->crc) == header_crc(h);
+	return memcmp(h->magic, OVL_MAGIC, sizeof h->magic) == 0 &&
+	       le32_get(h->crc) == header_crc(h);
 }
 
 /* A header that is sound says what it needs; what this version does not know it refuses. */
@@ -109,9 +110,11 @@ static int header_supported(const struct ovl_header *h, struct platter_error *er
 		return err_set(err, ENOTSUP, "has the feature bits 0x%x and can only be read",
 			       le32_get(h->ro_compat));
 	if (h->block_bits != OVL_BLOCK_BITS || le32_get(h->page_size) != OVL_PAGE_SIZE)
-		return err_set(err, ENOTSUP, "blocks of 2^%u and map pages of %u bytes, "
-			       "expected 2^%u and %u", h->block_bits, le32_get(h->page_size),
-			       OVL_BLOCK_BITS, OVL_PAGE_SIZE);
+		return err_set(err, ENOTSUP,
+			       "blocks of 2^%u and map pages of %u bytes, "
+			       "expected 2^%u and %u",
+			       h->block_bits, le32_get(h->page_size), OVL_BLOCK_BITS,
+			       OVL_PAGE_SIZE);
 	if (le64_get(h->virtual_size) == 0 || le64_get(h->virtual_size) > DEV_SIZE_MAX / 2)
 		return err_set(err, EINVAL, "a disk of %llu bytes, an overlay holds 1 to %llu",
 			       (unsigned long long)le64_get(h->virtual_size),
@@ -119,11 +122,13 @@ static int header_supported(const struct ovl_header *h, struct platter_error *er
 	want = *h;
 	lay_out(&want, le64_get(h->virtual_size));
 	if (memcmp(&want, h, sizeof want) != 0)
-		return err_set(err, EINVAL, "the layout in the header is not that of a disk of %llu "
-			       "bytes", (unsigned long long)le64_get(h->virtual_size));
+		return err_set(err, EINVAL,
+			       "the layout in the header is not that of a disk of %llu "
+			       "bytes",
+			       (unsigned long long)le64_get(h->virtual_size));
 	if (le16_get(h->hint_len) > OVL_HINT_MAX)
-		return err_set(err, EINVAL, "a path of %u bytes, at most %u",
-			       le16_get(h->hint_len), OVL_HINT_MAX);
+		return err_set(err, EINVAL, "a path of %u bytes, at most %u", le16_get(h->hint_len),
+			       OVL_HINT_MAX);
 	return 0;
 }
 
@@ -143,8 +148,9 @@ int ovl_header_read(struct overlay_io *io, struct ovl_header *h, int *slot,
 	if (!sound[0] && !sound[1]) {
 		bool magic = memcmp(pair[0].magic, OVL_MAGIC, sizeof pair[0].magic) == 0;
 
-		return err_set(err, EINVAL, "%s", magic ? "both headers are damaged (checksum)"
-							: "is not a platter overlay");
+		return err_set(err, EINVAL, "%s",
+			       magic ? "both headers are damaged (checksum)"
+				     : "is not a platter overlay");
 	}
 	i = !sound[0] || (sound[1] && le64_get(pair[1].hseq) > le64_get(pair[0].hseq));
 	r = header_supported(&pair[i], err);

@@ -41,12 +41,12 @@
 
 #include "crc32c.h"
 
-#define GRANULE_BITS  (OVL_BLOCK_BITS + 6)
-#define GRANULE       (1u << GRANULE_BITS)
-#define WORDS         (OVL_BLOCKS_PER_PAGE / 64)
-#define STRIPES       256
+#define GRANULE_BITS (OVL_BLOCK_BITS + 6)
+#define GRANULE	     (1u << GRANULE_BITS)
+#define WORDS	     (OVL_BLOCKS_PER_PAGE / 64)
+#define STRIPES	     256
 /* Pages whose images one round of a flush holds: 127 GiB of disk, 4 MiB of memory. */
-#define FLUSH_PAGES   1024
+#define FLUSH_PAGES 1024
 
 enum page_state {
 	PAGE_UNKNOWN, /* still to be read from the file */
@@ -55,12 +55,12 @@ enum page_state {
 };
 
 struct page {
-	uint64_t seq;      /* of the durable slot; 0: there is none */
-	uint8_t state;     /* enum page_state */
-	uint8_t slot;      /* the durable one; the other is written next */
-	uint8_t dirty;     /* has bits that no flush has taken up yet */
-	uint8_t flushing;  /* is being written, not yet known to be durable */
-	uint8_t reserved;  /* both slots have their room */
+	uint64_t seq;	  /* of the durable slot; 0: there is none */
+	uint8_t state;	  /* enum page_state */
+	uint8_t slot;	  /* the durable one; the other is written next */
+	uint8_t dirty;	  /* has bits that no flush has taken up yet */
+	uint8_t flushing; /* is being written, not yet known to be durable */
+	uint8_t reserved; /* both slots have their room */
 };
 
 /* What outlives the serving process. Flags are written by it alone, and by the supervisor once
@@ -93,8 +93,8 @@ struct overlay {
 	pthread_mutex_t flush;
 	pthread_cond_t flushed;
 	bool flushing;
-	uint64_t started, done; /* flushes */
-	int result;             /* of flush number `done` */
+	uint64_t started, done;	   /* flushes */
+	int result;		   /* of flush number `done` */
 	struct ovl_page *snapshot; /* FLUSH_PAGES of them */
 };
 
@@ -172,9 +172,8 @@ static int get_word(struct overlay *o, uint64_t block, uint64_t *word)
 		state = __atomic_load_n(&p->state, __ATOMIC_ACQUIRE);
 	}
 	/* An empty page is not looked at: that alone would make the kernel give it memory. */
-	*word = state == PAGE_EMPTY
-			? 0
-			: le64toh(__atomic_load_n(word_of(o, block), __ATOMIC_ACQUIRE));
+	*word = state == PAGE_EMPTY ? 0
+				    : le64toh(__atomic_load_n(word_of(o, block), __ATOMIC_ACQUIRE));
 	return 0;
 }
 
@@ -728,8 +727,8 @@ static const struct dev_ops overlay_ops = {
 /* Zero-filled memory that a child made by fork shares; it takes room where it is touched. */
 static int map_shared(struct overlay *o)
 {
-	uint64_t pages = align_up(sizeof *o->shared + o->npages * sizeof *o->shared->pages,
-				  OVL_PAGE_SIZE);
+	uint64_t pages =
+		align_up(sizeof *o->shared + o->npages * sizeof *o->shared->pages, OVL_PAGE_SIZE);
 
 	o->shared_size = pages + o->npages * OVL_PAGE_SIZE;
 	o->shared = mmap(NULL, o->shared_size, PROT_READ | PROT_WRITE,

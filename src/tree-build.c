@@ -122,7 +122,8 @@ static const char *by_value(const struct platter *p, size_t i, enum by by)
 /* Names beyond this many would make adding them, one compared with all, slow. */
 #define LINKS_MAX 1024
 
-/* The partitions are in the order of their numbers, so the lowest takes a name that several have. */
+/* The partitions are in the order of their numbers, so the lowest takes a name that several have.
+ */
 static int add_links(struct platter_tree *t, enum by by)
 {
 	const struct platter *p = t->p;
@@ -312,10 +313,14 @@ static int not_browsable(const struct platter *p, int part, struct platter_error
 
 	name_place(p, part, place, sizeof place);
 	if (!id->type[0])
-		return err_set(err, EOPNOTSUPP, "%s: no known filesystem on %s; platter attach shows "
-			       "its bytes", p->path, place);
-	return err_set(err, EOPNOTSUPP, "%s: %s on %s cannot be browsed; platter attach shows its "
-		       "bytes", p->path, id->type, place);
+		return err_set(err, EOPNOTSUPP,
+			       "%s: no known filesystem on %s; platter attach shows "
+			       "its bytes",
+			       p->path, place);
+	return err_set(err, EOPNOTSUPP,
+		       "%s: %s on %s cannot be browsed; platter attach shows its "
+		       "bytes",
+		       p->path, id->type, place);
 }
 
 int tree_open_slot(struct platter_tree *t, unsigned s, struct platter_error *err)
@@ -334,7 +339,8 @@ int tree_open_slot(struct platter_tree *t, unsigned s, struct platter_error *err
 		else
 			slot->error = disk_open_part(p, (size_t)slot->part, &slot->dev);
 		if (!slot->error)
-			slot->error = slot->driver->open(slot->dev, &p->fs_options, &slot->fs, &why);
+			slot->error =
+				slot->driver->open(slot->dev, &p->fs_options, &slot->fs, &why);
 		if (slot->error == DRIVER_NOT_MINE)
 			slot->error = err_set(&why, EIO, "is no %s", slot->driver->name);
 		if (slot->error) {
@@ -393,7 +399,8 @@ static int build_multi(struct platter_tree *t, struct platter_error *err)
 		CHILDREN(t, 0, {
 			if (p->whole.driver)
 				r = add_mount_point(t, -1);
-			for (size_t i = 0; i < p->table.nparts && !r && t->nslots < SLOTS_MAX; i++) {
+			for (size_t i = 0; i < p->table.nparts && !r && t->nslots < SLOTS_MAX;
+			     i++) {
 				if (first < 0 && p->parts[i].filesystem)
 					first = (int)i;
 				if (p->parts[i].driver)
@@ -413,10 +420,11 @@ static int too_many(const struct platter *p, struct platter_error *err)
 
 	for (size_t i = 0; i < p->table.nparts && used + 16 < sizeof numbers; i++)
 		if (p->parts[i].filesystem)
-			used += (size_t)snprintf(numbers + used, sizeof numbers - used, "%s%" PRIu32,
-						 used ? ", " : "", p->table.parts[i].number);
-	return err_set(err, ENOTUNIQ, "%s: filesystems in partitions %s, choose one with -p", p->path,
-		       numbers);
+			used += (size_t)snprintf(numbers + used, sizeof numbers - used,
+						 "%s%" PRIu32, used ? ", " : "",
+						 p->table.parts[i].number);
+	return err_set(err, ENOTUNIQ, "%s: filesystems in partitions %s, choose one with -p",
+		       p->path, numbers);
 }
 
 /* layout=auto and single: the one filesystem that there is, or what the layout says of several. */

@@ -81,7 +81,8 @@ static int crash_sync(struct overlay_io *io)
 		return -c->fail_sync;
 	if (c->hook)
 		c->hook(c->hook_arg);
-	/* What was written when fdatasync was called is durable; nothing can come in between here. */
+	/* What was written when fdatasync was called is durable; nothing can come in between here.
+	 */
 	memcpy(c->durable, c->now, c->size);
 	c->npending = 0;
 	if (c->hook)

@@ -19,7 +19,7 @@
 #include "testdev.h"
 
 /* A disk whose last block is not whole, in two granules. */
-#define DISK  ((uint64_t)100 * OVL_BLOCK + 1536)
+#define DISK	((uint64_t)100 * OVL_BLOCK + 1536)
 #define SECTORS (DISK / CRASH_SECTOR)
 
 static uint64_t random_state = 88172645463325252u;
@@ -241,7 +241,8 @@ static void a_damaged_slot_is_absent(void)
 }
 
 /* The map is in memory that a fork shares: what a child wrote before it was killed, the parent
- * flushes. (The io's memory is not shared, so the child says what it wrote through the map alone.) */
+ * flushes. (The io's memory is not shared, so the child says what it wrote through the map alone.)
+ */
 static void what_a_killed_child_acknowledged_is_flushed(void)
 {
 	struct dev *base = testdev_pattern(DISK);
@@ -258,7 +259,8 @@ static void what_a_killed_child_acknowledged_is_flushed(void)
 	memset(block, 7, sizeof block);
 	CHECK(fd >= 0 && unlink(path) == 0);
 	CHECK(ovl_header_init(&h, DISK, &err) == 0);
-	CHECK(ftruncate(fd, (off_t)le64_get(h.file_size)) == 0 && overlay_io_file(dup(fd), &io) == 0);
+	CHECK(ftruncate(fd, (off_t)le64_get(h.file_size)) == 0 &&
+	      overlay_io_file(dup(fd), &io) == 0);
 	h.hseq = le64_put(1);
 	CHECK(ovl_header_write(io, &h, 0) == 0 && ovl_header_read(io, &h, &slot, &err) == 0);
 	CHECK(overlay_start(io, &h, slot, base, mode, NULL, &o, &err) == 0);
@@ -336,7 +338,8 @@ static void write_some(void)
 	if (zero)
 		CHECK(dev_zero(overlay_dev(cut.o), s * CRASH_SECTOR, n * CRASH_SECTOR) == 0);
 	else
-		CHECK(dev_pwrite(overlay_dev(cut.o), data, n * CRASH_SECTOR, s * CRASH_SECTOR) == 0);
+		CHECK(dev_pwrite(overlay_dev(cut.o), data, n * CRASH_SECTOR, s * CRASH_SECTOR) ==
+		      0);
 }
 
 static bool allowed(uint64_t sector, uint64_t value)

@@ -125,7 +125,8 @@ static void damage_is_an_error(struct run_source *src, struct layout *l)
 	l->endless_nothing = true;
 	CHECK(run_read(src, buf, 1, 0) == -EIO);
 	l->endless_nothing = false;
-	/* A chunk that unpacks to less than it says, is cut, or is absurd. The cache must not help. */
+	/* A chunk that unpacks to less than it says, is cut, or is absurd. The cache must not help.
+	 */
 	cache_free(src->cache);
 	src->cache = cache_new(1 << 20);
 	l->packed--;

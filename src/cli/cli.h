@@ -20,21 +20,21 @@ enum {
 
 /* Options that not every command takes: command.options says which it does. */
 enum {
-	OPT_IMAGE = 1 << 0,  /* how an image is opened: -p -o --format --chain */
+	OPT_IMAGE = 1 << 0, /* how an image is opened: -p -o --format --chain */
 	OPT_OVERLAY = 1 << 1,
-	OPT_SERVE = 1 << 2,  /* -f -d */
+	OPT_SERVE = 1 << 2, /* -f -d */
 	OPT_JSON = 1 << 3,
 	OPT_LIST = 1 << 4,   /* -l -R */
 	OPT_COPY = 1 << 5,   /* -r */
 	OPT_UMOUNT = 1 << 6, /* -l --all */
 	OPT_YES = 1 << 7,
-	OPT_LOOK = 1 << 8,   /* only looks: an overlay is not made and not changed */
+	OPT_LOOK = 1 << 8, /* only looks: an overlay is not made and not changed */
 };
 
 struct cli {
 	struct platter_options open; /* what belongs to the image */
 	struct platter_view view;
-	int part; /* PLATTER_PART_ALL when none was named */
+	int part;	     /* PLATTER_PART_ALL when none was named */
 	bool overlay_beside; /* --overlay without a value */
 
 	bool foreground, debug, quiet, verbose;
@@ -42,7 +42,7 @@ struct cli {
 	bool json, longer, recursive, lazy, all, yes;
 
 	char *owned_overlay; /* what open.overlay points to */
-	char **args; /* operands */
+	char **args;	     /* operands */
 	int nargs;
 };
 

@@ -146,8 +146,8 @@ static void keep_attributes(int fd, const struct stat *st)
 
 static int copy_file(struct cp *cp, const struct walk_node *node, int dir, const char *name)
 {
-	int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
-			0600);
+	int fd = openat(dir, name,
+			O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	int r;
 
 	if (fd < 0)

@@ -179,7 +179,8 @@ static void put_rest(struct platter *p, const struct platter_info *info)
 
 		platter_get_gap(p, i, &start, &len);
 		human(len, size, sizeof size);
-		printf("%4s %14" PRIu64 " %14" PRIu64 " %9s  free or table\n", "-", start, len, size);
+		printf("%4s %14" PRIu64 " %14" PRIu64 " %9s  free or table\n", "-", start, len,
+		       size);
 	}
 	for (size_t i = 0; i < info->nboots; i++) {
 		struct platter_part_info boot;

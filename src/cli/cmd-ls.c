@@ -37,8 +37,11 @@ static void put_mode(mode_t mode)
 	static const char letters[] = "rwxrwxrwx";
 	char text[11];
 
-	text[0] = S_ISDIR(mode) ? 'd' : S_ISLNK(mode) ? 'l' : S_ISFIFO(mode) ? 'p'
-		: S_ISSOCK(mode) ? 's' : '-';
+	text[0] = S_ISDIR(mode)	   ? 'd'
+		  : S_ISLNK(mode)  ? 'l'
+		  : S_ISFIFO(mode) ? 'p'
+		  : S_ISSOCK(mode) ? 's'
+				   : '-';
 	for (int i = 0; i < 9; i++)
 		text[i + 1] = mode & (0400u >> i) ? letters[i] : '-';
 	text[10] = '\0';

@@ -134,7 +134,8 @@ int cmd_discard(struct cli *cli)
 
 	if (!cli->yes) {
 		if (!isatty(STDIN_FILENO)) {
-			complain("discard: removes %s for ever; --yes says that this is meant", path);
+			complain("discard: removes %s for ever; --yes says that this is meant",
+				 path);
 			return EXIT_USAGE;
 		}
 		if (platter_overlay_get_status(path, &st, &err) != 0) {

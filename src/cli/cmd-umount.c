@@ -91,8 +91,8 @@ static int umount_one(const struct cli *cli, const struct mount *m)
 			close(supervisor);
 		if (r == -EBUSY && holders_print(m->dir))
 			return EXIT_SYSTEM;
-		complain("%s: %s", m->dir, r == -EBUSY ? "is busy; -l detaches it all the same"
-							: strerror(-r));
+		complain("%s: %s", m->dir,
+			 r == -EBUSY ? "is busy; -l detaches it all the same" : strerror(-r));
 		return EXIT_SYSTEM;
 	}
 	/* Lazily, it goes on until the last one lets go: that may be never. */

@@ -70,8 +70,8 @@ static void do_init(void *userdata, struct fuse_conn_info *conn)
 	/* truncate(2) must not look like open(O_TRUNC), see do_setattr. */
 	conn->want &= ~(unsigned)FUSE_CAP_ATOMIC_O_TRUNC;
 	/* Splicing was measured to be slower than copying at every size. */
-	conn->want &= ~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |
-				  FUSE_CAP_SPLICE_MOVE);
+	conn->want &=
+		~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
 	if (!f->writable)
 		conn->want |= conn->capable & FUSE_CAP_CACHE_SYMLINKS;
 }
@@ -142,8 +142,9 @@ struct filling {
 static int fill(void *arg, const char *name, platter_ino ino, const struct stat *st, uint64_t next)
 {
 	struct filling *d = arg;
-	struct fuse_entry_param e = {
-		.attr = *st, .attr_timeout = d->timeout, .entry_timeout = LONG_TIMEOUT};
+	struct fuse_entry_param e = {.attr = *st,
+				     .attr_timeout = d->timeout,
+				     .entry_timeout = LONG_TIMEOUT};
 	bool dots = name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
 	size_t n, room = d->size - d->used;
 
@@ -212,7 +213,8 @@ static void do_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
 
 /* ---- reading ---- */
 
-/* A buffer of this thread's own, at least size bytes: allocating one a request costs page faults. */
+/* A buffer of this thread's own, at least size bytes: allocating one a request costs page faults.
+ */
 static void *buffer(struct front *f, size_t size)
 {
 	struct {
@@ -566,7 +568,8 @@ int front_serve(struct front *f)
 
 void front_release(struct front *f)
 {
-	/* A descriptor that stays open elsewhere would leave the clients of a dead daemon hanging. */
+	/* A descriptor that stays open elsewhere would leave the clients of a dead daemon hanging.
+	 */
 	close(fuse_session_fd(f->se));
 }
 

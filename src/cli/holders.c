@@ -112,8 +112,8 @@ static bool print_loops(const char *dir)
 		if (f && fgets(backing, sizeof backing, f)) {
 			backing[strcspn(backing, "\n")] = '\0';
 			if (is_below(backing, dir)) {
-				complain("%s: is busy: loop device /dev/%s is on %s", dir, e->d_name,
-					 backing);
+				complain("%s: is busy: loop device /dev/%s is on %s", dir,
+					 e->d_name, backing);
 				found = true;
 			}
 		}

@@ -18,10 +18,10 @@ static const struct command commands[] = {
 	{"umount", cmd_umount, OPT_UMOUNT, 0, 1, "[-l] DIR | IMAGE | --all",
 	 "detach, and return when everything is on disk"},
 	{"list", cmd_list, OPT_JSON, 0, 0, "[--json]", "what is mounted"},
-	{"info", cmd_info, OPT_IMAGE | OPT_OVERLAY | OPT_LOOK | OPT_JSON, 1, 1, "[OPTIONS] [--json] IMAGE",
-	 "container, partition table, gaps and filesystems"},
-	{"ls", cmd_ls, OPT_IMAGE | OPT_OVERLAY | OPT_LOOK | OPT_LIST, 1, 2, "[OPTIONS] [-lR] IMAGE [PATH]",
-	 "list files inside, without mounting"},
+	{"info", cmd_info, OPT_IMAGE | OPT_OVERLAY | OPT_LOOK | OPT_JSON, 1, 1,
+	 "[OPTIONS] [--json] IMAGE", "container, partition table, gaps and filesystems"},
+	{"ls", cmd_ls, OPT_IMAGE | OPT_OVERLAY | OPT_LOOK | OPT_LIST, 1, 2,
+	 "[OPTIONS] [-lR] IMAGE [PATH]", "list files inside, without mounting"},
 	{"cat", cmd_cat, OPT_IMAGE | OPT_OVERLAY | OPT_LOOK, 1, 2, "[OPTIONS] IMAGE [PATH]",
 	 "write a file (or with -p and no PATH a partition) to stdout"},
 	{"cp", cmd_cp, OPT_IMAGE | OPT_OVERLAY | OPT_LOOK | OPT_COPY, 3, -1,
@@ -60,8 +60,10 @@ static void help(void)
 	     "  -p, --partition N       only this partition (0: the whole disk)\n"
 	     "      --overlay[=FILE]    take writes into FILE (IMAGE.overlay beside the image);\n"
 	     "                          ram or ram:SIZE keeps them in memory\n"
-	     "  -o OPT[,OPT]            uid= gid= umask= allow_other allow_root ro part= start= length=\n"
-	     "                          layout=auto|single|multi sector= tree=rr|joliet|plain session=\n"
+	     "  -o OPT[,OPT]            uid= gid= umask= allow_other allow_root ro part= start= "
+	     "length=\n"
+	     "                          layout=auto|single|multi sector= tree=rr|joliet|plain "
+	     "session=\n"
 	     "                          map=lower overlay=\n"
 	     "      --format FMT        container format, instead of detecting it\n"
 	     "      --chain=no|DIR      where files that an image names are looked for\n"

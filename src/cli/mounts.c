@@ -156,8 +156,8 @@ char *mounts_resolve(const char *path)
 	if (slash)
 		*slash = '\0';
 	real = realpath(slash == folder ? "/" : slash ? folder : ".", NULL);
-	if (real && asprintf(&full, "%s/%s", strcmp(real, "/") ? real : "",
-			     slash ? slash + 1 : folder) < 0)
+	if (real &&
+	    asprintf(&full, "%s/%s", strcmp(real, "/") ? real : "", slash ? slash + 1 : folder) < 0)
 		full = NULL;
 	free(real);
 	free(folder);

@@ -117,10 +117,11 @@ static bool parse_tree(struct cli *cli, const char *text)
 static bool ignored(const char *name)
 {
 	static const char *const names[] = {
-		"rw",     "dev",      "suid",    "exec",   "nodev",  "nosuid",
-		"noexec", "noatime",  "relatime", "atime",   "_netdev", "nofail", "user",
-		"users",  "nouser",   "auto",     "noauto",  "owner",  "defaults", "async",
-		"sync",   "diratime", "nodiratime", "norelatime", "strictatime",
+		"rw",	   "dev",      "suid",	     "exec",	   "nodev",
+		"nosuid",  "noexec",   "noatime",    "relatime",   "atime",
+		"_netdev", "nofail",   "user",	     "users",	   "nouser",
+		"auto",	   "noauto",   "owner",	     "defaults",   "async",
+		"sync",	   "diratime", "nodiratime", "norelatime", "strictatime",
 	};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -411,7 +412,8 @@ static bool name_overlay(struct cli *cli, const char *path)
 
 	/* What is beside a device node is /dev: no place to keep anything. */
 	if (stat(path, &st) == 0 && S_ISBLK(st.st_mode)) {
-		complain("%s: is a block device, --overlay=FILE must say where its overlay is", path);
+		complain("%s: is a block device, --overlay=FILE must say where its overlay is",
+			 path);
 		return false;
 	}
 	if (asprintf(&cli->owned_overlay, "%s.overlay", path) < 0) {

@@ -62,7 +62,8 @@ static int check_existing(const char *dir, const struct stat *st)
 	else if (!is_empty(dir))
 		complain("%s: the directory is not empty", dir);
 	else if (!parent_is_safe(dir))
-		complain("%s: its parent directory can be written to by others and is not sticky", dir);
+		complain("%s: its parent directory can be written to by others and is not sticky",
+			 dir);
 	else
 		return EXIT_OK;
 	return EXIT_IMAGE;
@@ -87,7 +88,8 @@ static int use_wanted(const char *wanted, struct place *place)
 		status = parent_is_safe(place->dir) ? EXIT_OK : EXIT_IMAGE;
 		if (status)
 			complain("%s: its parent directory can be written to by others and is not "
-				 "sticky", place->dir);
+				 "sticky",
+				 place->dir);
 		return status;
 	}
 	complain("%s: %s", wanted, strerror(errno));
@@ -132,7 +134,8 @@ static int make_one(const char *image, struct place *place)
 		return EXIT_IMAGE;
 	for (; n < 1000 && r < 0; n++) {
 		free(place->dir);
-		if (asprintf(&place->dir, n == 1 ? "%s/%.200s" : "%s/%.200s-%d", below, name, n) < 0) {
+		if (asprintf(&place->dir, n == 1 ? "%s/%.200s" : "%s/%.200s-%d", below, name, n) <
+		    0) {
 			place->dir = NULL;
 			break;
 		}
