@@ -13,7 +13,8 @@ genisoimage -quiet -R -o "$tmp/loop.iso" "$tmp/src" 2>"$tmp/log" || fail "$(cat 
 # The name's first part, and behind it in the same record the CE entry (28 bytes: signature,
 # length, version, then block, offset and length in both byte orders).
 name=$(LC_ALL=C grep -abo 'NM.*nnnn' "$tmp/loop.iso" | head -1 | cut -d: -f1)
-at=$(tail -c +$((name + 1)) "$tmp/loop.iso" | LC_ALL=C grep -abo $'CE\x1c\x01' | head -1 | cut -d: -f1)
+at=$(tail -c +$((name + 1)) "$tmp/loop.iso" | LC_ALL=C grep -abo $'CE\x1c\x01' | head -1 |
+	cut -d: -f1)
 entry=$((name + at))
 number() { od -An -t u4 -j $((entry + $1)) -N 4 --endian=little "$tmp/loop.iso" | tr -d ' '; }
 area=$(($(number 4) * 2048 + $(number 12)))

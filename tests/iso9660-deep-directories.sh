@@ -34,8 +34,9 @@ genisoimage -quiet -R -o "$tmp/genisoimage.iso" -graft-points top="$tmp/src" 2>"
 grep -aq RR_MOVED "$tmp/genisoimage.iso" || fail "genisoimage relocated nothing"
 check "$tmp/genisoimage.iso"
 
-xorriso -compliance deep_paths_off:long_paths_off -rr_reloc_dir rr_moved -outdev "$tmp/xorriso.iso" \
-	-map "$tmp/src" /top -commit >"$tmp/log" 2>&1 || fail "xorriso: $(cat "$tmp/log")"
+xorriso -compliance deep_paths_off:long_paths_off -rr_reloc_dir rr_moved \
+	-outdev "$tmp/xorriso.iso" -map "$tmp/src" /top -commit >"$tmp/log" 2>&1 ||
+	fail "xorriso: $(cat "$tmp/log")"
 grep -aq RR_MOVED "$tmp/xorriso.iso" || fail "xorriso relocated nothing"
 check "$tmp/xorriso.iso"
 

@@ -28,6 +28,7 @@ check "$tmp/xorriso.iso"
 echo five >"$tmp/src/𝄞 clef"
 (cd "$tmp/src" && find . | sort) >"$tmp/names"
 xorriso -local_charset UTF-8 -outdev "$tmp/1999.iso" -joliet on -rockridge off \
-	-compliance iso_9660_1999:joliet_utf16 -map "$tmp/src" /top -commit >"$tmp/log" 2>&1 || fail "xorriso: $(cat "$tmp/log")"
+	-compliance iso_9660_1999:joliet_utf16 -map "$tmp/src" /top -commit \
+	>"$tmp/log" 2>&1 || fail "xorriso: $(cat "$tmp/log")"
 LC_ALL=C grep -aq $'\x02CD001\x02' "$tmp/1999.iso" || fail "no enhanced volume descriptor"
 check "$tmp/1999.iso"

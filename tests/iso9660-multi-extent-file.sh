@@ -29,4 +29,6 @@ for tree in rr joliet plain; do
 	expect 0 "$PLATTER" cat -o tree=$tree "$tmp/big.iso" "$other"
 	[ "$(cat "$tmp/out")" = after ] || fail "$tree: $other holds: $(cat "$tmp/out")"
 done
-"$PLATTER" cat "$tmp/big.iso" big | cmp - "$tmp/src/big" || fail "the bytes differ"
+# cp leaves out the holes, of which there are 4.5 GiB less these marks.
+expect 0 "$PLATTER" cp "$tmp/big.iso" big "$tmp/copy"
+cmp "$tmp/copy" "$tmp/src/big" || fail "the bytes differ"

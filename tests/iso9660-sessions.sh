@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Discs of several sessions: the last one shows by default, session=N any other. One disc made
-# the write-once way (genisoimage -C -M, sessions appended), one the overwritable way (xorriso, which
-# keeps a copy of the newest session's descriptors at the start).
+# the write-once way (genisoimage -C -M, sessions appended), one the overwritable way (xorriso,
+# which keeps a copy of the newest session's descriptors at the start).
 . "${srcdir:-.}/tests/lib.sh"
 requires genisoimage xorriso
 
@@ -19,7 +19,8 @@ names()
 	[ "$(sort "$tmp/out" | tr '\n' ' ')" = "$3" ] ||
 		fail "$1: session ${2:-by default} holds $(cat "$tmp/out")"
 	expect 0 "$PLATTER" cat ${2:+-o session=$2} "$1" changing
-	[ "$(cat "$tmp/out")" = "$4" ] || fail "$1: changing in session ${2:-by default}: $(cat "$tmp/out")"
+	[ "$(cat "$tmp/out")" = "$4" ] ||
+		fail "$1: changing in session ${2:-by default}: $(cat "$tmp/out")"
 }
 
 check()

@@ -40,5 +40,5 @@ same "the supervisor with -f" "$(supervisor_of mnt)" $supervisor
 poke mnt/disk 5000000 foreground || fail "writing"
 kill -TERM $supervisor
 wait $supervisor || fail "attach -f ended with $?"
-[ ! -s out ] && [ ! -s err ] || fail "attach -f said $(cat out err)"
+same "what attach -f said" "$(cat out err)" ""
 check foreground

@@ -165,7 +165,7 @@ static int supervise(struct session *s, unsigned id)
 	if (pid == 0)
 		exit(serve(s));
 	daemon_pid = pid;
-	front_release(s->front);
+	front_free(s->front);
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	cleaned = clean_up(s, id);
@@ -206,7 +206,7 @@ static int start(struct session *s, bool print)
 		let_go_of_terminal();
 		exit(supervise(s, id));
 	}
-	front_release(s->front);
+	front_free(s->front);
 	if (pid < 0) {
 		complain("fork: %s", strerror(errno));
 		clean_up(s, id);

@@ -19,10 +19,11 @@ void front_describe(struct front *f, char *description);
 /* Serve until the mount is gone or a signal ends it. 0, or what ended it. */
 int front_serve(struct front *f);
 
-/* Let go of the mount without detaching it: for every process but the one that serves. */
-void front_release(struct front *f);
-
-/* After front_serve, in the process that served. */
+/*
+ * Let go of the mount without detaching it: at once in every process but the one that serves,
+ * because a descriptor that stays open elsewhere would leave the clients of a dead daemon hanging.
+ * NULL is fine.
+ */
 void front_free(struct front *f);
 
 #endif
