@@ -74,7 +74,7 @@ struct fs_attr {
 };
 
 /* One directory entry. name: bytes without a terminator, as stored; the core refuses names that
- * are empty, ".", "..", longer than 255 or hold '/' or NUL, so the driver need not. */
+ * are empty, ".", "..", longer than 1023 or hold '/' or NUL, so the driver need not. */
 struct fs_dirent {
 	const char *name;
 	size_t len;

@@ -148,9 +148,12 @@ int platter_tree_stat(struct platter_tree *t, platter_ino ino, struct stat *st)
 
 /* ---- names ---- */
 
+/* As long as FUSE passes on. Joliet's 110 characters can be more than 255 bytes of UTF-8. */
+#define NAME_LEN_MAX 1023
+
 static bool name_ok(const char *name, size_t len)
 {
-	if (len == 0 || len > 255 || memchr(name, '/', len) || memchr(name, '\0', len))
+	if (len == 0 || len > NAME_LEN_MAX || memchr(name, '/', len) || memchr(name, '\0', len))
 		return false;
 	return !(name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')));
 }
@@ -243,7 +246,7 @@ struct listing {
 static int pass_on(void *arg, const struct fs_dirent *ent)
 {
 	struct listing *l = arg;
-	char name[256];
+	char name[NAME_LEN_MAX + 1];
 	struct stat st;
 
 	if (!name_ok(ent->name, ent->len) || !served(ent->attr->mode))

@@ -164,27 +164,41 @@ char *mounts_resolve(const char *path)
 	return full;
 }
 
-/* fusermount3 may do for users what umount(2) does for root. */
+/*
+ * fusermount3 may do for users what umount(2) does for root. It fails with one status for every
+ * reason and names the reason, which is the system's own text, on stderr.
+ */
 static int run_fusermount(const char *dir, bool lazy)
 {
-	int status, null;
-	pid_t pid = fork();
+	char said[512] = "";
+	int status, ends[2];
+	size_t used = 0;
+	ssize_t n;
+	pid_t pid;
 
-	if (pid < 0)
+	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
+	pid = fork();
 	if (pid == 0) {
-		null = open("/dev/null", O_RDWR);
-		if (null >= 0)
-			dup2(null, STDERR_FILENO);
+		dup2(ends[1], STDERR_FILENO);
 		execlp("fusermount3", "fusermount3", lazy ? "-uz" : "-u", "--", dir, NULL);
 		_exit(127);
 	}
+	close(ends[1]);
+	while (pid > 0 && used + 1 < sizeof said &&
+	       (n = read(ends[0], said + used, sizeof said - 1 - used)) > 0)
+		used += (size_t)n;
+	close(ends[0]);
+	if (pid < 0)
+		return -EAGAIN;
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return -errno;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 127 ? -ENOENT : -EBUSY;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+		return -ENOENT;
+	return strstr(said, strerror(EBUSY)) ? -EBUSY : -EPERM;
 }
 
 int mounts_detach(const char *dir, bool lazy)
