@@ -94,7 +94,7 @@ static const uint8_t *areas_get(struct iso_areas *areas, uint64_t off, size_t le
 		areas->off = align_down(off, ISO_SECTOR);
 		if (!range_ok(off, len, dev->size) ||
 		    dev_pread(dev, areas->data, min64(sizeof areas->data, dev->size - areas->off),
-			      areas->off))
+		              areas->off))
 			return NULL;
 		areas->len = min64(sizeof areas->data, dev->size - areas->off);
 	}
@@ -317,7 +317,7 @@ static int parse_entry(const uint8_t *p, struct iso_susp *susp, struct area *nex
  * they went; all of it once the area's end was met, whatever follows.
  */
 static int parse_entries(const uint8_t *p, size_t len, bool last, struct iso_susp *susp,
-			 struct area *next, size_t *used, bool *ended)
+                         struct area *next, size_t *used, bool *ended)
 {
 	size_t at = 0;
 	int r;
@@ -343,7 +343,7 @@ static int parse_entries(const uint8_t *p, size_t len, bool last, struct iso_sus
 }
 
 static int parse_area(struct iso_areas *areas, const struct area *area, struct iso_susp *susp,
-		      struct area *next)
+                      struct area *next)
 {
 	uint64_t off = (uint64_t)area->block * areas->iso->block + area->offset;
 	uint64_t left = area->length;
@@ -387,7 +387,7 @@ static void susp_clear(struct iso_susp *susp)
 }
 
 int iso_susp_read(struct iso_areas *areas, const struct iso_record *rec, uint32_t skip,
-		  const char *only, size_t only_len, struct iso_susp *susp)
+                  const char *only, size_t only_len, struct iso_susp *susp)
 {
 	struct area seen[HOPS_MAX], next = {0};
 	size_t len, used = 0;

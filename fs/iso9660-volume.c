@@ -26,7 +26,7 @@
 #include <string.h>
 
 #define DESCRIPTORS_MAX 64
-#define SESSIONS_MAX	99
+#define SESSIONS_MAX    99
 
 enum {
 	DESCRIPTOR_PRIMARY = 1,
@@ -66,7 +66,7 @@ static bool is_descriptor(const struct iso_descriptor *d)
 	return has_identifier(d) &&
 	       (d->volume_descriptor_version == 1 || d->volume_descriptor_version == 2) &&
 	       (d->volume_descriptor_type <= 3 ||
-		d->volume_descriptor_type == DESCRIPTOR_TERMINATOR);
+	        d->volume_descriptor_type == DESCRIPTOR_TERMINATOR);
 }
 
 static const struct iso_record *root_record(const struct iso_descriptor *d)
@@ -119,12 +119,12 @@ static bool is_session(struct dev *dev, uint64_t start, const struct iso_descrip
 		return false;
 	return iso_is_dot((const struct iso_record *)record) &&
 	       both32_get(((const struct iso_record *)record)->location_of_extent) ==
-		       both32_get(root->location_of_extent);
+	               both32_get(root->location_of_extent);
 }
 
 /* The first session that begins at one of count sectors from first on. */
 static bool search(struct dev *dev, uint64_t first, uint32_t count, uint8_t *buf, uint64_t *start,
-		   struct iso_descriptor *d)
+                   struct iso_descriptor *d)
 {
 	uint64_t sectors = dev->size / ISO_SECTOR, at = first + ISO_SYSTEM_AREA;
 	uint64_t end = min64(at + count, sectors);
@@ -150,7 +150,7 @@ static bool search(struct dev *dev, uint64_t first, uint32_t count, uint8_t *buf
  * descriptor is d; below limit. Returns the new count.
  */
 static size_t follow(struct dev *dev, uint64_t limit, struct iso_descriptor *d, uint8_t *buf,
-		     uint64_t starts[SESSIONS_MAX], size_t count)
+                     uint64_t starts[SESSIONS_MAX], size_t count)
 {
 	while (count < SESSIONS_MAX) {
 		uint64_t end = starts[count - 1] + volume_sectors(d), start;
@@ -169,7 +169,7 @@ static size_t follow(struct dev *dev, uint64_t limit, struct iso_descriptor *d, 
 
 /* Find the sessions of the disc whose descriptor at sector 16 is d. 0 for want of memory. */
 static size_t find_sessions(struct dev *dev, const struct iso_descriptor *d,
-			    uint64_t starts[SESSIONS_MAX])
+                            uint64_t starts[SESSIONS_MAX])
 {
 	uint8_t *buf = malloc(SEARCH_SECTORS * ISO_SECTOR);
 	struct iso_descriptor last = *d;
@@ -189,7 +189,7 @@ static size_t find_sessions(struct dev *dev, const struct iso_descriptor *d,
 		count = follow(dev, limit, &last, buf, starts, count);
 		if (sector_read(dev, starts[count - 1] + ISO_SYSTEM_AREA, &last) ||
 		    memcmp(&root_record(&last)->location_of_extent,
-			   &root_record(d)->location_of_extent, sizeof(both32)))
+		           &root_record(d)->location_of_extent, sizeof(both32)))
 			starts[count < SESSIONS_MAX ? count++ : count - 1] = 0;
 	}
 	free(buf);
@@ -220,7 +220,7 @@ static void volume_read(struct dev *dev, uint64_t start, struct volume *volume)
 			volume->primary = d;
 			volume->has_primary = true;
 		} else if (d.volume_descriptor_type == DESCRIPTOR_SUPPLEMENTARY &&
-			   !volume->has_joliet && is_joliet(&d)) {
+		           !volume->has_joliet && is_joliet(&d)) {
 			volume->joliet = d;
 			volume->has_joliet = true;
 		}
@@ -244,23 +244,23 @@ static int root_set(struct iso *iso, const struct iso_descriptor *d, struct plat
 
 	if (!block_size_ok(block))
 		return err_set(err, EIO, "logical blocks of %u bytes, expected 512, 1024 or 2048",
-			       block);
+		               block);
 	iso->block = block;
 	iso->root = iso_data_start(iso, root);
 	iso->root_size = both32_get(root->data_length);
 	if (!range_ok(iso->root, iso->root_size, iso->dev->size))
 		return err_set(err, EIO,
-			       "root directory of %u bytes at %llu, the image ends at %llu",
-			       iso->root_size, (unsigned long long)iso->root,
-			       (unsigned long long)iso->dev->size);
+		               "root directory of %u bytes at %llu, the image ends at %llu",
+		               iso->root_size, (unsigned long long)iso->root,
+		               (unsigned long long)iso->dev->size);
 	if (iso->root_size == 0 || iso->root_size > ISO_DIRECTORY_MAX)
 		return err_set(err, EIO, "root directory of %u bytes, expected 1 to %llu",
-			       iso->root_size, (unsigned long long)ISO_DIRECTORY_MAX);
+		               iso->root_size, (unsigned long long)ISO_DIRECTORY_MAX);
 	if (iso_record_read(iso->dev, iso->root, record) ||
 	    !iso_is_dot((const struct iso_record *)record))
 		return err_set(err, EIO,
-			       "root directory at %llu does not begin with its own record",
-			       (unsigned long long)iso->root);
+		               "root directory at %llu does not begin with its own record",
+		               (unsigned long long)iso->root);
 	return 0;
 }
 
@@ -282,7 +282,7 @@ static int rock_ridge_find(struct iso *iso, bool *found, struct platter_error *e
 	for (size_t i = 0; r == 0 && i < sizeof skips / sizeof *skips; i++) {
 		iso_areas_begin(&areas, iso);
 		r = iso_susp_read(&areas, (const struct iso_record *)record, skips[i], NULL, 0,
-				  &susp);
+		                  &susp);
 		/* Another use of the field may look like anything, but not like SP. */
 		if (!(susp.have & ISO_SUSP_SP)) {
 			r = 0;
@@ -297,13 +297,13 @@ static int rock_ridge_find(struct iso *iso, bool *found, struct platter_error *e
 	}
 	if (r)
 		return err_set(err, -r,
-			       "Rock Ridge entries of the root directory at %llu are broken",
-			       (unsigned long long)iso->root);
+		               "Rock Ridge entries of the root directory at %llu are broken",
+		               (unsigned long long)iso->root);
 	return 0;
 }
 
 static int tree_open(struct iso *iso, const struct volume *volume, const char *wish,
-		     struct platter_error *err)
+                     struct platter_error *err)
 {
 	bool rock_ridge = false;
 	int r;
@@ -329,7 +329,7 @@ static int tree_open(struct iso *iso, const struct volume *volume, const char *w
 		iso->tree = ISO_TREE_JOLIET;
 	if (wish && strcmp(wish, tree_names[iso->tree]))
 		return err_set(err, EINVAL, "no %s tree on this disc",
-			       strcmp(wish, "rr") ? "Joliet" : "Rock Ridge");
+		               strcmp(wish, "rr") ? "Joliet" : "Rock Ridge");
 	return iso->tree == ISO_TREE_JOLIET ? root_set(iso, &volume->joliet, err) : 0;
 }
 
@@ -344,7 +344,7 @@ int iso_volume_open(struct iso *iso, const struct fs_options *opt, struct platte
 	volume_read(iso->dev, 0, &volume);
 	if (!volume.has_primary)
 		return err_set(err, EIO, "no primary volume descriptor from sector %u on",
-			       ISO_SYSTEM_AREA);
+		               ISO_SYSTEM_AREA);
 	count = find_sessions(iso->dev, &volume.primary, starts);
 	if (count == 0)
 		return err_set(err, ENOMEM, "no memory to look for sessions");

@@ -22,13 +22,13 @@ _Static_assert(1u << SHIFT_MAX <= RUN_CHUNK_MAX, "a block fits a chunk");
 
 /* The ZF (or Z2) entry. */
 struct zf {
-	uint8_t header[3];	 /* +0x00 signature, length */
-	uint8_t version;	 /* +0x03 */
-	uint8_t algorithm[2];	 /* +0x04 */
-	uint8_t header_size;	 /* +0x06 in units of 4 bytes */
+	uint8_t header[3];       /* +0x00 signature, length */
+	uint8_t version;         /* +0x03 */
+	uint8_t algorithm[2];    /* +0x04 */
+	uint8_t header_size;     /* +0x06 in units of 4 bytes */
 	uint8_t log2_block_size; /* +0x07 */
-	le32 size_low;		 /* +0x08 unpacked; version 1: in both byte orders ... */
-	le32 size_high;		 /* +0x0c ... version 2: 64 bits */
+	le32 size_low;           /* +0x08 unpacked; version 1: in both byte orders ... */
+	le32 size_high;          /* +0x0c ... version 2: 64 bits */
 };
 
 _Static_assert(sizeof(struct zf) == 16, "zisofs2_format.txt, ZF System Use Entry Format");
@@ -56,12 +56,12 @@ void iso_zisofs_entry(const uint8_t *p, struct iso_zisofs *zisofs)
 		return;
 	}
 	zisofs->known = codec_available(zisofs->codec) && zisofs->block_shift >= SHIFT_MIN &&
-			zisofs->block_shift <= SHIFT_MAX;
+	                zisofs->block_shift <= SHIFT_MAX;
 }
 
 /* Read len stored bytes at off. */
 static int stored_read(const struct iso *iso, const struct iso_entry *entry, uint64_t off,
-		       uint8_t *buf, size_t len)
+                       uint8_t *buf, size_t len)
 {
 	struct iso_extent ext;
 	size_t n;
@@ -92,7 +92,7 @@ static uint64_t pointer_get(const struct iso_zisofs *zisofs, const uint8_t *p)
 
 /* Where in the stored bytes a block stands. */
 static int block_find(const struct iso *iso, const struct iso_entry *entry, uint64_t block,
-		      uint64_t *start, uint64_t *end)
+                      uint64_t *start, uint64_t *end)
 {
 	const struct iso_zisofs *zisofs = &entry->susp.zisofs;
 	uint64_t blocks = ((zisofs->size - 1) >> zisofs->block_shift) + 1, table, at;
@@ -115,7 +115,7 @@ static int block_find(const struct iso *iso, const struct iso_entry *entry, uint
 }
 
 int iso_zisofs_map(const struct iso *iso, const struct iso_entry *entry, uint64_t off,
-		   struct run *run)
+                   struct run *run)
 {
 	const struct iso_zisofs *zisofs = &entry->susp.zisofs;
 	uint64_t block, size, start, end;
@@ -126,7 +126,7 @@ int iso_zisofs_map(const struct iso *iso, const struct iso_entry *entry, uint64_
 		return -EOPNOTSUPP;
 	block = off >> zisofs->block_shift;
 	size = min64((uint64_t)1 << zisofs->block_shift,
-		     zisofs->size - (block << zisofs->block_shift));
+	             zisofs->size - (block << zisofs->block_shift));
 	r = block_find(iso, entry, block, &start, &end);
 	if (r)
 		return r;

@@ -64,7 +64,7 @@ static bool same_identifier(const struct iso_record *a, const struct iso_record 
  * the stretch from byte off on, which extents that follow each other on the disc make longer.
  */
 static int sections(const struct iso *iso, const struct iso_entry *entry, struct iso_walk *walk,
-		    uint64_t off, uint64_t *stored, struct iso_extent *ext)
+                    uint64_t off, uint64_t *stored, struct iso_extent *ext)
 {
 	const struct iso_record *first = iso_entry_record(entry), *rec = first;
 	uint64_t pos = 0, start, len, where;
@@ -100,7 +100,7 @@ static int sections(const struct iso *iso, const struct iso_entry *entry, struct
 
 /* sections() for a node on its own. */
 static int node_sections(const struct iso *iso, const struct iso_entry *entry, uint64_t off,
-			 uint64_t *stored, struct iso_extent *ext)
+                         uint64_t *stored, struct iso_extent *ext)
 {
 	uint64_t pos = entry->node + iso_entry_record(entry)->length;
 	struct iso_walk walk;
@@ -108,14 +108,14 @@ static int node_sections(const struct iso *iso, const struct iso_entry *entry, u
 
 	/* Where the directory ends is not known here; its records' largest size is a bound. */
 	iso_walk_begin(&walk, iso->dev, pos,
-		       min64(iso->dev->size, pos + ISO_SECTIONS_MAX * (ISO_RECORD_MAX + 1)));
+	               min64(iso->dev->size, pos + ISO_SECTIONS_MAX * (ISO_RECORD_MAX + 1)));
 	r = sections(iso, entry, &walk, off, stored, ext);
 	iso_walk_end(&walk);
 	return r;
 }
 
 int iso_stored(const struct iso *iso, const struct iso_entry *entry, uint64_t off,
-	       struct iso_extent *ext)
+               struct iso_extent *ext)
 {
 	uint64_t stored;
 	int r = node_sections(iso, entry, off, &stored, ext);
@@ -147,7 +147,7 @@ static int relocated_read(const struct iso *iso, struct iso_areas *areas, struct
 		return -EIO;
 	entry->node = node;
 	r = iso_susp_read(areas, iso_entry_record(entry),
-			  node == iso->root ? iso->root_skip : iso->skip, NULL, 0, susp);
+	                  node == iso->root ? iso->root_skip : iso->skip, NULL, 0, susp);
 	memcpy(susp->name, name, min64(len, sizeof name));
 	susp->name_len = len;
 	susp->have &= ~(uint32_t)(ISO_SUSP_CL | ISO_SUSP_RE);
@@ -173,7 +173,7 @@ static int entry_parse(const struct iso *iso, struct iso_areas *areas, struct is
 
 /* Read a node. link (may be NULL) gets up to link_size bytes of a symbolic link's target. */
 static int entry_read(const struct iso *iso, uint64_t node, char *link, size_t link_size,
-		      struct iso_entry *entry)
+                      struct iso_entry *entry)
 {
 	struct iso_areas areas;
 	int r;
@@ -344,7 +344,7 @@ static bool is_shown(const struct iso_record *rec)
 
 /* Make an entry of a record, with the records that follow it where they are of the same file. */
 static int dir_entry(struct dir *dir, const struct iso_record *rec, uint64_t off,
-		     struct iso_entry *entry)
+                     struct iso_entry *entry)
 {
 	const struct iso *iso = dir->iso;
 	struct iso_walk *walk = &dir->walk;
@@ -376,7 +376,7 @@ static int dir_entry(struct dir *dir, const struct iso_record *rec, uint64_t off
 /* ---- the driver ---- */
 
 static int iso_open(struct dev *dev, const struct fs_options *opt, void **fs,
-		    struct platter_error *err)
+                    struct platter_error *err)
 {
 	struct iso *iso = calloc(1, sizeof *iso);
 	int r;
@@ -425,7 +425,7 @@ static int iso_stat(void *fs, uint64_t node, struct fs_attr *attr)
  * 1: it is the one, and *node is set. 0: it is not. -errno: there is no telling.
  */
 static int lookup_one(struct dir *dir, const struct iso_record *rec, uint64_t off, const char *name,
-		      size_t len, struct iso_susp *susp, uint64_t *node)
+                      size_t len, struct iso_susp *susp, uint64_t *node)
 {
 	const struct iso *iso = dir->iso;
 	uint8_t record[ISO_RECORD_MAX];
@@ -484,7 +484,7 @@ static int iso_lookup(void *fs, uint64_t dirnode, const char *name, size_t len, 
 
 /* Tell of one entry. Non-zero when the listing is to stop. */
 static int emit_entry(struct dir *dir, const struct iso_entry *entry, bool broken, fs_emit_fn *emit,
-		      void *arg)
+                      void *arg)
 {
 	const struct iso_susp *susp = &entry->susp;
 	struct fs_attr attr;

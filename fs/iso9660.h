@@ -59,17 +59,17 @@ static inline uint32_t both16_get(both16 v)
 
 /* ECMA-119 9.1 */
 struct iso_record {
-	uint8_t length;			    /* +0x00 of Directory Record (LEN_DR) */
+	uint8_t length;                     /* +0x00 of Directory Record (LEN_DR) */
 	uint8_t extended_attribute_length;  /* +0x01 in Logical Blocks, before the data */
-	both32 location_of_extent;	    /* +0x02 first Logical Block */
-	both32 data_length;		    /* +0x0a */
+	both32 location_of_extent;          /* +0x02 first Logical Block */
+	both32 data_length;                 /* +0x0a */
 	uint8_t recording_date_and_time[7]; /* +0x12 */
-	uint8_t file_flags;		    /* +0x19 */
-	uint8_t file_unit_size;		    /* +0x1a */
-	uint8_t interleave_gap_size;	    /* +0x1b */
-	both16 volume_sequence_number;	    /* +0x1c */
+	uint8_t file_flags;                 /* +0x19 */
+	uint8_t file_unit_size;             /* +0x1a */
+	uint8_t interleave_gap_size;        /* +0x1b */
+	both16 volume_sequence_number;      /* +0x1c */
 	uint8_t length_of_file_identifier;  /* +0x20 (LEN_FI) */
-	uint8_t file_identifier[];	    /* +0x21, then a pad byte when LEN_FI is even */
+	uint8_t file_identifier[];          /* +0x21, then a pad byte when LEN_FI is even */
 };
 
 _Static_assert(sizeof(struct iso_record) == 0x21, "ECMA-119 9.1");
@@ -81,21 +81,21 @@ _Static_assert(sizeof(struct iso_record) == 0x21, "ECMA-119 9.1");
 
 /* ECMA-119 8.4 (primary) and 8.5 (supplementary): the fields that are used have one layout. */
 struct iso_descriptor {
-	uint8_t volume_descriptor_type;	   /* +0x000 */
-	uint8_t standard_identifier[5];	   /* +0x001 "CD001" */
+	uint8_t volume_descriptor_type;    /* +0x000 */
+	uint8_t standard_identifier[5];    /* +0x001 "CD001" */
 	uint8_t volume_descriptor_version; /* +0x006 */
-	uint8_t volume_flags;		   /* +0x007 supplementary only */
-	uint8_t system_identifier[32];	   /* +0x008 */
-	uint8_t volume_identifier[32];	   /* +0x028 */
-	uint8_t unused_field_1[8];	   /* +0x048 */
-	both32 volume_space_size;	   /* +0x050 in Logical Blocks */
-	uint8_t escape_sequences[32];	   /* +0x058 supplementary only */
-	both16 volume_set_size;		   /* +0x078 */
-	both16 volume_sequence_number;	   /* +0x07c */
-	both16 logical_block_size;	   /* +0x080 */
-	uint8_t path_tables[24];	   /* +0x084 six fields, not used */
-	uint8_t root[34];		   /* +0x09c Directory Record for Root Directory */
-	uint8_t rest[1858];		   /* +0x0be */
+	uint8_t volume_flags;              /* +0x007 supplementary only */
+	uint8_t system_identifier[32];     /* +0x008 */
+	uint8_t volume_identifier[32];     /* +0x028 */
+	uint8_t unused_field_1[8];         /* +0x048 */
+	both32 volume_space_size;          /* +0x050 in Logical Blocks */
+	uint8_t escape_sequences[32];      /* +0x058 supplementary only */
+	both16 volume_set_size;            /* +0x078 */
+	both16 volume_sequence_number;     /* +0x07c */
+	both16 logical_block_size;         /* +0x080 */
+	uint8_t path_tables[24];           /* +0x084 six fields, not used */
+	uint8_t root[34];                  /* +0x09c Directory Record for Root Directory */
+	uint8_t rest[1858];                /* +0x0be */
 };
 
 _Static_assert(offsetof(struct iso_descriptor, volume_space_size) == 0x50, "ECMA-119 8.4.8");
@@ -115,9 +115,9 @@ struct iso {
 	uint32_t block; /* Logical Block size */
 	enum iso_tree tree;
 	bool lower;
-	uint64_t root;	    /* where the root directory begins: its node too */
+	uint64_t root;      /* where the root directory begins: its node too */
 	uint32_t root_size; /* bytes */
-	uint32_t skip;	    /* System Use bytes before the first SUSP entry */
+	uint32_t skip;      /* System Use bytes before the first SUSP entry */
 	uint32_t root_skip; /* the same in the root's "." record */
 };
 
@@ -182,7 +182,7 @@ struct iso_zisofs {
 	uint8_t pointer;     /* bytes of a block pointer */
 	uint32_t header;     /* bytes before the pointers */
 	uint8_t block_shift; /* log2 of the unpacked block */
-	uint64_t size;	     /* unpacked */
+	uint64_t size;       /* unpacked */
 };
 
 /* Bits of iso_susp.have: the entries that were there. */
@@ -218,7 +218,7 @@ struct iso_susp {
 
 	/* For the time of parsing. */
 	bool name_more, link_more, link_slash;
-	char *link;	  /* where the target goes; may be NULL */
+	char *link;       /* where the target goes; may be NULL */
 	size_t link_size; /* more is only counted */
 };
 
@@ -242,7 +242,7 @@ void iso_areas_begin(struct iso_areas *areas, const struct iso *iso);
  * follows another complete name need not be read; NM is set then and the name differs.
  */
 int iso_susp_read(struct iso_areas *areas, const struct iso_record *rec, uint32_t skip,
-		  const char *only, size_t only_len, struct iso_susp *susp);
+                  const char *only, size_t only_len, struct iso_susp *susp);
 
 /* ---- volume descriptors, sessions, choice of a tree: iso9660-volume.c ---- */
 
@@ -274,7 +274,7 @@ static inline const struct iso_record *iso_entry_record(const struct iso_entry *
 
 /* The stretch that begins at byte off of a file's stored bytes, as long as it goes. */
 int iso_stored(const struct iso *iso, const struct iso_entry *entry, uint64_t off,
-	       struct iso_extent *ext);
+               struct iso_extent *ext);
 
 /* ---- zisofs: iso9660-zisofs.c ---- */
 
@@ -283,6 +283,6 @@ void iso_zisofs_entry(const uint8_t *p, struct iso_zisofs *zisofs);
 
 /* run_map_fn of a packed file. */
 int iso_zisofs_map(const struct iso *iso, const struct iso_entry *entry, uint64_t off,
-		   struct run *run);
+                   struct run *run);
 
 #endif

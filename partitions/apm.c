@@ -21,35 +21,35 @@
 #include "ondisk.h"
 #include "text.h"
 
-#define DDM_SIGNATURE	0x4552u /* "ER" */
-#define PM_SIGNATURE	0x504du /* "PM" */
-#define APM_BOOTABLE	0x08u
+#define DDM_SIGNATURE   0x4552u /* "ER" */
+#define PM_SIGNATURE    0x504du /* "PM" */
+#define APM_BOOTABLE    0x08u
 #define APM_TYPE_OF_MAP "Apple_partition_map"
 /* Linux takes as many; a map of common size has room for 63. */
 #define APM_ENTRIES_MAX 256u
-#define APM_BLOCK_MAX	4096u
+#define APM_BLOCK_MAX   4096u
 
 struct apm_ddm {
-	be16 sbSig;	  /* +0x00 */
-	be16 sbBlkSize;	  /* +0x02 */
+	be16 sbSig;       /* +0x00 */
+	be16 sbBlkSize;   /* +0x02 */
 	be32 sbBlkCount;  /* +0x04 */
-	be16 sbDevType;	  /* +0x08 */
-	be16 sbDevId;	  /* +0x0a */
-	be32 sbData;	  /* +0x0c */
+	be16 sbDevType;   /* +0x08 */
+	be16 sbDevId;     /* +0x0a */
+	be32 sbData;      /* +0x0c */
 	be16 sbDrvrCount; /* +0x10 */
 };
 _Static_assert(sizeof(struct apm_ddm) == 0x12, "Inside Macintosh: Devices, 3-22");
 
 struct apm_entry {
-	be16 pmSig;	     /* +0x00 */
-	be16 pmSigPad;	     /* +0x02 */
+	be16 pmSig;          /* +0x00 */
+	be16 pmSigPad;       /* +0x02 */
 	be32 pmMapBlkCnt;    /* +0x04, entries in the map */
 	be32 pmPyPartStart;  /* +0x08 */
 	be32 pmPartBlkCnt;   /* +0x0c */
 	char pmPartName[32]; /* +0x10 */
 	char pmParType[32];  /* +0x30 */
 	be32 pmLgDataStart;  /* +0x50 */
-	be32 pmDataCnt;	     /* +0x54 */
+	be32 pmDataCnt;      /* +0x54 */
 	be32 pmPartStatus;   /* +0x58 */
 };
 _Static_assert(sizeof(struct apm_entry) == 0x5c, "Inside Macintosh: Devices, 3-25");
@@ -87,7 +87,7 @@ static const struct {
 
 /* Types of entries that hold no partition. */
 static const char *const free_types[] = {"Apple_Free", "Apple_Void", "Apple_Scratch",
-					 "Apple_Extra"};
+                                         "Apple_Extra"};
 
 static const char *name_of_type(const char *type)
 {
@@ -125,7 +125,7 @@ static void field(const char *in, size_t size, char *out, size_t out_size)
 }
 
 static int add_entry(struct table *table, const struct apm_entry *e, uint32_t number,
-		     uint32_t block)
+                     uint32_t block)
 {
 	struct partition part = {
 		.number = number,
@@ -178,9 +178,9 @@ static int add_map(struct table *table, const uint8_t *map, uint32_t count, uint
 
 		if (!is_entry(e)) {
 			table_problem(table,
-				      "the partition map ends after %" PRIu32 " of %" PRIu32
-				      " entries",
-				      i, count);
+			              "the partition map ends after %" PRIu32 " of %" PRIu32
+			              " entries",
+			              i, count);
 			return 0;
 		}
 		r = add_entry(table, e, i + 1, block);
@@ -191,7 +191,7 @@ static int add_map(struct table *table, const uint8_t *map, uint32_t count, uint
 }
 
 static int apm_scan(struct dev *disk, uint32_t sector, struct table *table,
-		    struct platter_error *err)
+                    struct platter_error *err)
 {
 	uint32_t block, said_block, count, said;
 	struct apm_ddm ddm;
@@ -209,7 +209,7 @@ static int apm_scan(struct dev *disk, uint32_t sector, struct table *table,
 
 	count = count_entries(disk, block, &said);
 	r = dev_read_table(disk, block, count, block, APM_ENTRIES_MAX * APM_BLOCK_MAX,
-			   "the partition map", &map, err);
+	                   "the partition map", &map, err);
 	if (r)
 		return r;
 	/* Two letters are a weak signature: what block 0 does not announce must vouch for itself.
@@ -222,14 +222,14 @@ static int apm_scan(struct dev *disk, uint32_t sector, struct table *table,
 	table->sector = block;
 	if (block != said_block)
 		table_problem(table,
-			      "block 0 says that blocks have %" PRIu32
-			      " bytes, the partition map is made for %" PRIu32,
-			      said_block, block);
+		              "block 0 says that blocks have %" PRIu32
+		              " bytes, the partition map is made for %" PRIu32,
+		              said_block, block);
 	if (count != said)
 		table_problem(table,
-			      "the partition map says that it has %" PRIu32
-			      " entries, there can be 1 to %" PRIu32,
-			      said, count);
+		              "the partition map says that it has %" PRIu32
+		              " entries, there can be 1 to %" PRIu32,
+		              said, count);
 	r = add_map(table, map, count, block);
 	free(map);
 	return r ? err_set(err, -r, "the partition map cannot be held in memory") : 0;

@@ -20,51 +20,51 @@
 #define BSD_MAGIC UINT32_C(0x82564557)
 /* FreeBSD's and the largest of its kin; NetBSD and OpenBSD stop at 16. */
 #define BSD_PARTITIONS_MAX 22u
-#define BSD_RAW_PART	   2u
-#define BSD_UNUSED	   0
-#define OPENBSD_48_BIT	   1
+#define BSD_RAW_PART       2u
+#define BSD_UNUSED         0
+#define OPENBSD_48_BIT     1
 
 struct bsd_label {
-	le32 d_magic;	       /* +0x00 */
-	le16 d_type;	       /* +0x04 */
-	le16 d_subtype;	       /* +0x06 */
+	le32 d_magic;          /* +0x00 */
+	le16 d_type;           /* +0x04 */
+	le16 d_subtype;        /* +0x06 */
 	char d_typename[16];   /* +0x08 */
 	char d_packname[16];   /* +0x18 */
-	le32 d_secsize;	       /* +0x28 */
+	le32 d_secsize;        /* +0x28 */
 	le32 d_nsectors;       /* +0x2c */
-	le32 d_ntracks;	       /* +0x30 */
+	le32 d_ntracks;        /* +0x30 */
 	le32 d_ncylinders;     /* +0x34 */
 	le32 d_secpercyl;      /* +0x38 */
 	le32 d_secperunit;     /* +0x3c */
 	le16 d_sparespertrack; /* +0x40 */
 	le16 d_sparespercyl;   /* +0x42 */
 	le32 d_acylinders;     /* +0x44 */
-	le16 d_rpm;	       /* +0x48 */
+	le16 d_rpm;            /* +0x48 */
 	le16 d_interleave;     /* +0x4a */
 	le16 d_trackskew;      /* +0x4c */
-	le16 d_cylskew;	       /* +0x4e */
+	le16 d_cylskew;        /* +0x4e */
 	le32 d_headswitch;     /* +0x50 */
-	le32 d_trkseek;	       /* +0x54 */
-	le32 d_flags;	       /* +0x58 */
+	le32 d_trkseek;        /* +0x54 */
+	le32 d_flags;          /* +0x58 */
 	le32 d_drivedata[5];   /* +0x5c */
 	le16 d_secperunith;    /* +0x70, OpenBSD; spare elsewhere */
-	le16 d_version;	       /* +0x72, OpenBSD; spare elsewhere */
+	le16 d_version;        /* +0x72, OpenBSD; spare elsewhere */
 	le32 d_spare[4];       /* +0x74 */
-	le32 d_magic2;	       /* +0x84 */
+	le32 d_magic2;         /* +0x84 */
 	le16 d_checksum;       /* +0x88 */
 	le16 d_npartitions;    /* +0x8a */
-	le32 d_bbsize;	       /* +0x8c */
-	le32 d_sbsize;	       /* +0x90 */
+	le32 d_bbsize;         /* +0x8c */
+	le32 d_sbsize;         /* +0x90 */
 };
 _Static_assert(sizeof(struct bsd_label) == 0x94, "4.4BSD sys/disklabel.h");
 
 struct bsd_partition {
-	le32 p_size;	  /* +0x0 */
-	le32 p_offset;	  /* +0x4 */
-	le32 p_fsize;	  /* +0x8; OpenBSD: high 16 bits of p_offset, then of p_size */
+	le32 p_size;      /* +0x0 */
+	le32 p_offset;    /* +0x4 */
+	le32 p_fsize;     /* +0x8; OpenBSD: high 16 bits of p_offset, then of p_size */
 	uint8_t p_fstype; /* +0xc */
-	uint8_t p_frag;	  /* +0xd */
-	le16 p_cpg;	  /* +0xe */
+	uint8_t p_frag;   /* +0xd */
+	le16 p_cpg;       /* +0xe */
 };
 _Static_assert(sizeof(struct bsd_partition) == 16, "4.4BSD sys/disklabel.h");
 
@@ -77,11 +77,11 @@ struct bsd {
 };
 
 static const char *const type_names[] = {
-	[0] = "unused",	  [1] = "swap",	  [2] = "Version 6",	  [3] = "Version 7",
+	[0] = "unused",   [1] = "swap",   [2] = "Version 6",      [3] = "Version 7",
 	[4] = "System V", [5] = "4.1BSD", [6] = "Eighth Edition", [7] = "4.2BSD",
-	[8] = "MSDOS",	  [9] = "4.4LFS", [11] = "HPFS",	  [12] = "ISO9660",
-	[13] = "boot",	  [14] = "vinum", [15] = "HFS",		  [16] = "AdvFS",
-	[17] = "ext2fs",  [18] = "NTFS",  [20] = "RAIDframe",	  [27] = "ZFS",
+	[8] = "MSDOS",    [9] = "4.4LFS", [11] = "HPFS",          [12] = "ISO9660",
+	[13] = "boot",    [14] = "vinum", [15] = "HFS",           [16] = "AdvFS",
+	[17] = "ext2fs",  [18] = "NTFS",  [20] = "RAIDframe",     [27] = "ZFS",
 };
 
 static const char *name_of_type(uint8_t type)
@@ -144,15 +144,15 @@ static void check_label(struct bsd *bsd, uint32_t sector, struct table *table)
 	bsd->count = count <= BSD_PARTITIONS_MAX ? count : BSD_PARTITIONS_MAX;
 	if (bsd->count != count)
 		table_problem(table,
-			      "the disklabel says that it has %" PRIu32 " partitions, at most %u",
-			      count, BSD_PARTITIONS_MAX);
+		              "the disklabel says that it has %" PRIu32 " partitions, at most %u",
+		              count, BSD_PARTITIONS_MAX);
 	bsd->sector = le32_get(bsd->label.d_secsize);
 	if (is_pow2(bsd->sector) && bsd->sector >= 512 && bsd->sector <= 4096)
 		return;
 	table_problem(table,
-		      "the disklabel says that sectors have %" PRIu32 " bytes; %" PRIu32
-		      " is assumed",
-		      bsd->sector, sector);
+	              "the disklabel says that sectors have %" PRIu32 " bytes; %" PRIu32
+	              " is assumed",
+	              bsd->sector, sector);
 	bsd->sector = sector;
 }
 
@@ -179,9 +179,9 @@ static void find_base(struct bsd *bsd, uint64_t disk_size, struct table *table)
 		return;
 	bsd->base = offset;
 	table_problem(table,
-		      "the disk is a slice cut out of another one at sector %" PRIu64
-		      ": starts count from there",
-		      offset);
+	              "the disk is a slice cut out of another one at sector %" PRIu64
+	              ": starts count from there",
+	              offset);
 }
 
 static int add_partition(const struct bsd *bsd, uint32_t index, struct table *table)
@@ -201,15 +201,15 @@ static int add_partition(const struct bsd *bsd, uint32_t index, struct table *ta
 		return 0;
 	if (offset < bsd->base)
 		partition_problem(&part,
-				  "starts at sector %" PRIu64 ", before its slice at %" PRIu64,
-				  offset, bsd->base);
+		                  "starts at sector %" PRIu64 ", before its slice at %" PRIu64,
+		                  offset, bsd->base);
 	part.start = (offset < bsd->base ? offset : offset - bsd->base) * bsd->sector;
 	snprintf(part.type, sizeof part.type, "%u", p->p_fstype);
 	return table_add(table, &part);
 }
 
 static int bsd_scan(struct dev *disk, uint32_t sector, struct table *table,
-		    struct platter_error *err)
+                    struct platter_error *err)
 {
 	struct bsd bsd = {0};
 	void *parts;
@@ -222,7 +222,7 @@ static int bsd_scan(struct dev *disk, uint32_t sector, struct table *table,
 	check_label(&bsd, sector, table);
 	table->sector = bsd.sector;
 	r = dev_read_table(disk, off + sizeof bsd.label, bsd.count, sizeof *bsd.parts,
-			   BSD_PARTITIONS_MAX * sizeof *bsd.parts, "the disklabel", &parts, err);
+	                   BSD_PARTITIONS_MAX * sizeof *bsd.parts, "the disklabel", &parts, err);
 	if (r)
 		return r;
 	bsd.parts = parts;

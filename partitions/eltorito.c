@@ -18,65 +18,65 @@
 #include "ondisk.h"
 #include "text.h"
 
-#define SECTOR		 2048u
+#define SECTOR           2048u
 #define FIRST_DESCRIPTOR 16u
 /* A disc has three or four descriptors; the terminator is missing only from broken ones. */
-#define DESCRIPTORS_MAX	 64u
+#define DESCRIPTORS_MAX  64u
 #define TYPE_BOOT_RECORD 0u
-#define TYPE_TERMINATOR	 255u
-#define VIRTUAL_SECTOR	 512u
+#define TYPE_TERMINATOR  255u
+#define VIRTUAL_SECTOR   512u
 /* 32 entries of section 2.0 to a sector: far more than firmware would show. */
 #define CATALOG_ENTRIES_MAX 512u
 
 #define VALIDATION_HEADER   0x01
-#define SECTION_HEADER	    0x90
+#define SECTION_HEADER      0x90
 #define SECTION_HEADER_LAST 0x91
 #define SECTION_EXTENSION   0x44
-#define BOOTABLE	    0x88
-#define NOT_BOOTABLE	    0x00
-#define MEDIA_MASK	    0x0f
-#define MEDIA_NONE	    0
-#define MEDIA_HARD_DISK	    4
-#define PLATFORM_EFI	    0xef
+#define BOOTABLE            0x88
+#define NOT_BOOTABLE        0x00
+#define MEDIA_MASK          0x0f
+#define MEDIA_NONE          0
+#define MEDIA_HARD_DISK     4
+#define PLATFORM_EFI        0xef
 
 struct boot_record {
-	uint8_t type;			 /* +0x00 */
-	char standard_identifier[5];	 /* +0x01 */
-	uint8_t version;		 /* +0x06 */
+	uint8_t type;                    /* +0x00 */
+	char standard_identifier[5];     /* +0x01 */
+	uint8_t version;                 /* +0x06 */
 	char boot_system_identifier[32]; /* +0x07 */
-	uint8_t boot_identifier[32];	 /* +0x27 */
-	le32 boot_catalog;		 /* +0x47, sector */
+	uint8_t boot_identifier[32];     /* +0x27 */
+	le32 boot_catalog;               /* +0x47, sector */
 };
 _Static_assert(sizeof(struct boot_record) == 0x4b, "El Torito 1.0, figure 7");
 
 struct validation_entry {
 	uint8_t header_id;   /* +0x00 */
 	uint8_t platform_id; /* +0x01 */
-	le16 reserved;	     /* +0x02 */
+	le16 reserved;       /* +0x02 */
 	char id_string[24];  /* +0x04 */
-	le16 checksum;	     /* +0x1c */
-	uint8_t key[2];	     /* +0x1e: 55 aa */
+	le16 checksum;       /* +0x1c */
+	uint8_t key[2];      /* +0x1e: 55 aa */
 };
 _Static_assert(sizeof(struct validation_entry) == 32, "El Torito 1.0, figure 2");
 
 struct section_header {
 	uint8_t header_indicator; /* +0x00 */
-	uint8_t platform_id;	  /* +0x01 */
-	le16 section_entries;	  /* +0x02 */
-	char id_string[28];	  /* +0x04 */
+	uint8_t platform_id;      /* +0x01 */
+	le16 section_entries;     /* +0x02 */
+	char id_string[28];       /* +0x04 */
 };
 _Static_assert(sizeof(struct section_header) == 32, "El Torito 1.0, figure 4");
 
 /* The initial/default entry and section entries are the same up to here. */
 struct boot_entry {
-	uint8_t boot_indicator;	 /* +0x00 */
+	uint8_t boot_indicator;  /* +0x00 */
 	uint8_t boot_media_type; /* +0x01 */
-	le16 load_segment;	 /* +0x02 */
-	uint8_t system_type;	 /* +0x04 */
-	uint8_t unused;		 /* +0x05 */
-	le16 sector_count;	 /* +0x06, of 512 bytes */
-	le32 load_rba;		 /* +0x08, sector of the disc */
-	uint8_t selection[20];	 /* +0x0c */
+	le16 load_segment;       /* +0x02 */
+	uint8_t system_type;     /* +0x04 */
+	uint8_t unused;          /* +0x05 */
+	le16 sector_count;       /* +0x06, of 512 bytes */
+	le32 load_rba;           /* +0x08, sector of the disc */
+	uint8_t selection[20];   /* +0x0c */
 };
 _Static_assert(sizeof(struct boot_entry) == 32, "El Torito 1.0, figures 3 and 5");
 
@@ -146,13 +146,13 @@ static uint64_t size_of_contents(struct dev *disk, uint64_t start)
 			return 0;
 		if (le32_get(count) != 0)
 			size = max64(size, ((uint64_t)le32_get(first) + le32_get(count)) *
-						   VIRTUAL_SECTOR);
+			                           VIRTUAL_SECTOR);
 	}
 	return size;
 }
 
 static uint64_t size_of_image(struct dev *disk, const struct boot_entry *e, uint8_t platform,
-			      uint64_t start)
+                              uint64_t start)
 {
 	static const uint32_t floppy_kib[] = {0, 1200, 1440, 2880};
 	unsigned media = e->boot_media_type & MEDIA_MASK;
@@ -168,7 +168,7 @@ static uint64_t size_of_image(struct dev *disk, const struct boot_entry *e, uint
 }
 
 static int add_image(struct dev *disk, struct table *table, const struct boot_entry *e,
-		     uint8_t platform, const char *id, size_t id_len)
+                     uint8_t platform, const char *id, size_t id_len)
 {
 	struct partition part = {
 		.number = (uint32_t)table->nparts + 1,
@@ -183,10 +183,10 @@ static int add_image(struct dev *disk, struct table *table, const struct boot_en
 	part.size = size_of_image(disk, e, platform, part.start);
 	if (e->boot_indicator != BOOTABLE && e->boot_indicator != NOT_BOOTABLE)
 		partition_problem(&part, "boot indicator %02x, expected 88 or 00",
-				  e->boot_indicator);
+		                  e->boot_indicator);
 	else if ((e->boot_media_type & MEDIA_MASK) > MEDIA_HARD_DISK)
 		partition_problem(&part, "boot media type %u, expected 0 to %u",
-				  e->boot_media_type & MEDIA_MASK, MEDIA_HARD_DISK);
+		                  e->boot_media_type & MEDIA_MASK, MEDIA_HARD_DISK);
 	else if (part.size == 0)
 		partition_problem(&part, "the catalogue gives no size");
 	return table_add(table, &part);
@@ -199,9 +199,9 @@ static bool check_validation(const struct validation_entry *v, struct table *tab
 
 	if (v->header_id != VALIDATION_HEADER || v->key[0] != 0x55 || v->key[1] != 0xaa) {
 		table_problem(table,
-			      "the boot catalogue begins with %02x and key %02x%02x, expected 01 "
-			      "and 55aa",
-			      v->header_id, v->key[0], v->key[1]);
+		              "the boot catalogue begins with %02x and key %02x%02x, expected 01 "
+		              "and 55aa",
+		              v->header_id, v->key[0], v->key[1]);
 		return false;
 	}
 	for (size_t i = 0; i < sizeof *v / sizeof *words; i++)
@@ -212,7 +212,7 @@ static bool check_validation(const struct validation_entry *v, struct table *tab
 }
 
 static int walk_sections(struct dev *disk, const union catalog_entry *cat, size_t count,
-			 struct table *table)
+                         struct table *table)
 {
 	size_t i = 2;
 
@@ -226,7 +226,7 @@ static int walk_sections(struct dev *disk, const union catalog_entry *cat, size_
 			if (cat[i].b[0] == SECTION_EXTENSION)
 				continue;
 			r = add_image(disk, table, &cat[i].boot, h->platform_id, h->id_string,
-				      sizeof h->id_string);
+			              sizeof h->id_string);
 			if (r)
 				return r;
 			left--;
@@ -235,9 +235,9 @@ static int walk_sections(struct dev *disk, const union catalog_entry *cat, size_
 			i++;
 		if (left > 0)
 			table_problem(table,
-				      "a section of the boot catalogue has %u entries, %" PRIu32
-				      " of them past its end",
-				      le16_get(h->section_entries), left);
+			              "a section of the boot catalogue has %u entries, %" PRIu32
+			              " of them past its end",
+			              le16_get(h->section_entries), left);
 		if (h->header_indicator == SECTION_HEADER_LAST)
 			break;
 	}
@@ -245,7 +245,7 @@ static int walk_sections(struct dev *disk, const union catalog_entry *cat, size_
 }
 
 static int walk_catalog(struct dev *disk, const union catalog_entry *cat, size_t count,
-			struct table *table)
+                        struct table *table)
 {
 	static const union catalog_entry blank;
 	const struct validation_entry *v = &cat[0].validation;
@@ -255,12 +255,12 @@ static int walk_catalog(struct dev *disk, const union catalog_entry *cat, size_t
 		return 0;
 	if (count > 1 && memcmp(&cat[1], &blank, sizeof blank) != 0)
 		r = add_image(disk, table, &cat[1].boot, v->platform_id, v->id_string,
-			      sizeof v->id_string);
+		              sizeof v->id_string);
 	return r ? r : walk_sections(disk, cat, count, table);
 }
 
 static int eltorito_scan(struct dev *disk, uint32_t sector, struct table *table,
-			 struct platter_error *err)
+                         struct platter_error *err)
 {
 	struct boot_record rec;
 	uint64_t at, count;
@@ -278,14 +278,14 @@ static int eltorito_scan(struct dev *disk, uint32_t sector, struct table *table,
 	count = min64(count, CATALOG_ENTRIES_MAX);
 	if (count == 0) {
 		table_problem(table,
-			      "the boot catalogue is said to be at byte %" PRIu64
-			      ", the disc has %" PRIu64,
-			      at, disk->size);
+		              "the boot catalogue is said to be at byte %" PRIu64
+		              ", the disc has %" PRIu64,
+		              at, disk->size);
 		return 0;
 	}
 	r = dev_read_table(disk, at, count, sizeof(union catalog_entry),
-			   CATALOG_ENTRIES_MAX * sizeof(union catalog_entry), "the boot catalogue",
-			   &cat, err);
+	                   CATALOG_ENTRIES_MAX * sizeof(union catalog_entry), "the boot catalogue",
+	                   &cat, err);
 	if (r)
 		return r;
 	r = walk_catalog(disk, cat, count, table);

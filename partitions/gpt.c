@@ -27,31 +27,31 @@
 #include "ondisk.h"
 #include "text.h"
 
-#define GPT_SIGNATURE	"EFI PART"
-#define GPT_HEADER_MIN	92u
-#define GPT_ENTRY_MIN	128u
-#define GPT_ENTRY_MAX	4096u
+#define GPT_SIGNATURE   "EFI PART"
+#define GPT_HEADER_MIN  92u
+#define GPT_ENTRY_MIN   128u
+#define GPT_ENTRY_MAX   4096u
 #define GPT_ENTRIES_MAX TABLE_ENTRIES_MAX
 /* 256 times what a disk has by custom, and yet no burden. */
-#define GPT_ARRAY_MAX	((size_t)4 << 20)
+#define GPT_ARRAY_MAX   ((size_t)4 << 20)
 #define GPT_LEGACY_BOOT (UINT64_C(1) << 2)
-#define GPT_BLOCK_MAX	4096u
-#define MBR_PROTECTIVE	0xee
+#define GPT_BLOCK_MAX   4096u
+#define MBR_PROTECTIVE  0xee
 
 struct gpt_header {
-	uint8_t signature[8];		  /* +0x00 */
-	le32 revision;			  /* +0x08 */
-	le32 header_size;		  /* +0x0c */
-	le32 header_crc32;		  /* +0x10 */
-	le32 reserved;			  /* +0x14 */
-	le64 my_lba;			  /* +0x18 */
-	le64 alternate_lba;		  /* +0x20 */
-	le64 first_usable_lba;		  /* +0x28 */
-	le64 last_usable_lba;		  /* +0x30 */
-	uint8_t disk_guid[16];		  /* +0x38 */
-	le64 partition_entry_lba;	  /* +0x48 */
+	uint8_t signature[8];             /* +0x00 */
+	le32 revision;                    /* +0x08 */
+	le32 header_size;                 /* +0x0c */
+	le32 header_crc32;                /* +0x10 */
+	le32 reserved;                    /* +0x14 */
+	le64 my_lba;                      /* +0x18 */
+	le64 alternate_lba;               /* +0x20 */
+	le64 first_usable_lba;            /* +0x28 */
+	le64 last_usable_lba;             /* +0x30 */
+	uint8_t disk_guid[16];            /* +0x38 */
+	le64 partition_entry_lba;         /* +0x48 */
 	le32 number_of_partition_entries; /* +0x50 */
-	le32 size_of_partition_entry;	  /* +0x54 */
+	le32 size_of_partition_entry;     /* +0x54 */
 	le32 partition_entry_array_crc32; /* +0x58 */
 };
 _Static_assert(sizeof(struct gpt_header) == GPT_HEADER_MIN, "UEFI 2.10 table 5.5");
@@ -59,27 +59,27 @@ _Static_assert(sizeof(struct gpt_header) == GPT_HEADER_MIN, "UEFI 2.10 table 5.5
 struct gpt_entry {
 	uint8_t partition_type_guid[16];   /* +0x00 */
 	uint8_t unique_partition_guid[16]; /* +0x10 */
-	le64 starting_lba;		   /* +0x20 */
-	le64 ending_lba;		   /* +0x28, inclusive */
-	le64 attributes;		   /* +0x30 */
-	uint8_t partition_name[72];	   /* +0x38, UTF-16LE */
+	le64 starting_lba;                 /* +0x20 */
+	le64 ending_lba;                   /* +0x28, inclusive */
+	le64 attributes;                   /* +0x30 */
+	uint8_t partition_name[72];        /* +0x38, UTF-16LE */
 };
 _Static_assert(sizeof(struct gpt_entry) == GPT_ENTRY_MIN, "UEFI 2.10 table 5.6");
 
 struct mbr_record {
-	uint8_t boot_indicator;	 /* +0x0 */
+	uint8_t boot_indicator;  /* +0x0 */
 	uint8_t starting_chs[3]; /* +0x1 */
-	uint8_t os_type;	 /* +0x4 */
-	uint8_t ending_chs[3];	 /* +0x5 */
-	le32 starting_lba;	 /* +0x8 */
-	le32 size_in_lba;	 /* +0xc */
+	uint8_t os_type;         /* +0x4 */
+	uint8_t ending_chs[3];   /* +0x5 */
+	le32 starting_lba;       /* +0x8 */
+	le32 size_in_lba;        /* +0xc */
 };
 _Static_assert(sizeof(struct mbr_record) == 16, "UEFI 2.10 table 5.2");
 
 struct mbr_sector {
-	uint8_t boot_code[446];	     /* +0x000 */
+	uint8_t boot_code[446];      /* +0x000 */
 	struct mbr_record record[4]; /* +0x1be */
-	uint8_t signature[2];	     /* +0x1fe */
+	uint8_t signature[2];        /* +0x1fe */
 };
 _Static_assert(sizeof(struct mbr_sector) == 512, "UEFI 2.10 table 5.1");
 
@@ -239,20 +239,20 @@ static bool read_header(struct dev *disk, uint32_t sector, struct copy *copy)
 		copy_bad(copy, "it has no \"" GPT_SIGNATURE "\" signature");
 	else if (size < GPT_HEADER_MIN || size > sector)
 		copy_bad(copy, "its header has %" PRIu32 " bytes, expected %u to %" PRIu32, size,
-			 GPT_HEADER_MIN, sector);
+		         GPT_HEADER_MIN, sector);
 	else if (header_crc(block, size) != le32_get(h->header_crc32))
 		copy_bad(copy, "the CRC of its header is %08" PRIx32 ", recorded %08" PRIx32,
-			 header_crc(block, size), le32_get(h->header_crc32));
+		         header_crc(block, size), le32_get(h->header_crc32));
 	else if (le64_get(h->my_lba) != copy->lba)
 		copy_bad(copy, "it says that it stands at LBA %" PRIu64, le64_get(h->my_lba));
 	else if (!is_pow2(entry) || entry < GPT_ENTRY_MIN || entry > GPT_ENTRY_MAX)
 		copy_bad(copy,
-			 "its entries have %" PRIu32 " bytes, expected a power of two from "
-			 "%u to %u",
-			 entry, GPT_ENTRY_MIN, GPT_ENTRY_MAX);
+		         "its entries have %" PRIu32 " bytes, expected a power of two from "
+		         "%u to %u",
+		         entry, GPT_ENTRY_MIN, GPT_ENTRY_MAX);
 	else if (count == 0 || count > GPT_ENTRIES_MAX)
 		copy_bad(copy, "it has %" PRIu32 " entries, expected 1 to %u", count,
-			 GPT_ENTRIES_MAX);
+		         GPT_ENTRIES_MAX);
 	else
 		return true;
 	return false;
@@ -272,13 +272,13 @@ static int read_copy(struct dev *disk, uint32_t sector, uint64_t lba, struct cop
 		return 0;
 	if (!ckd_mul64(&at, le64_get(h->partition_entry_lba), sector)) {
 		copy_bad(copy, "its entries stand at LBA %" PRIu64,
-			 le64_get(h->partition_entry_lba));
+		         le64_get(h->partition_entry_lba));
 		return 0;
 	}
 	entry = le32_get(h->size_of_partition_entry);
 	count = le32_get(h->number_of_partition_entries);
 	r = dev_read_table(disk, at, count, entry, GPT_ARRAY_MAX, "its entry array", &copy->entries,
-			   &e);
+	                   &e);
 	if (r) {
 		copy_bad(copy, "%.180s", e.text);
 		return r == -ENOMEM ? r : 0;
@@ -290,7 +290,7 @@ static int read_copy(struct dev *disk, uint32_t sector, uint64_t lba, struct cop
 	}
 	copy->state = COPY_UNVERIFIED;
 	copy_bad(copy, "the CRC of its entries is %08" PRIx32 ", recorded %08" PRIx32, crc,
-		 le32_get(h->partition_entry_array_crc32));
+	         le32_get(h->partition_entry_array_crc32));
 	return 0;
 }
 
@@ -305,7 +305,7 @@ static void copy_free(struct copy *copy)
  * header says is only its word.
  */
 static int find_backup(struct dev *disk, uint32_t sector, uint64_t last, const struct copy *primary,
-		       struct copy *backup)
+                       struct copy *backup)
 {
 	uint64_t said = le64_get(primary->header.alternate_lba);
 	struct copy other;
@@ -330,14 +330,14 @@ static int find_backup(struct dev *disk, uint32_t sector, uint64_t last, const s
 static bool same_contents(const struct gpt_header *a, const struct gpt_header *b)
 {
 	return memcmp(&a->first_usable_lba, &b->first_usable_lba,
-		      offsetof(struct gpt_header, partition_entry_lba) -
-			      offsetof(struct gpt_header, first_usable_lba)) == 0 &&
+	              offsetof(struct gpt_header, partition_entry_lba) -
+	                      offsetof(struct gpt_header, first_usable_lba)) == 0 &&
 	       memcmp(&a->number_of_partition_entries, &b->number_of_partition_entries, 12) == 0;
 }
 
 /* Say what is wrong with the backup of a good primary copy. */
 static int check_backup(struct dev *disk, uint32_t sector, uint64_t last,
-			const struct copy *primary, struct table *table)
+                        const struct copy *primary, struct table *table)
 {
 	uint64_t lba = le64_get(primary->header.alternate_lba);
 	struct copy backup;
@@ -345,29 +345,29 @@ static int check_backup(struct dev *disk, uint32_t sector, uint64_t last,
 
 	if (lba <= 1 || lba > last) {
 		table_problem(table,
-			      "the backup GPT is said to be at LBA %" PRIu64
-			      ", the disk has LBA 0 to %" PRIu64,
-			      lba, last);
+		              "the backup GPT is said to be at LBA %" PRIu64
+		              ", the disk has LBA 0 to %" PRIu64,
+		              lba, last);
 		return 0;
 	}
 	r = read_copy(disk, sector, lba, &backup);
 	if (backup.state != COPY_GOOD)
 		table_problem(table, "the backup GPT at LBA %" PRIu64 " is damaged: %s", lba,
-			      backup.why);
+		              backup.why);
 	else if (!same_contents(&primary->header, &backup.header))
 		table_problem(table, "the primary and the backup GPT differ; the primary is used");
 	if (lba != last)
 		table_problem(table,
-			      "the backup GPT is at LBA %" PRIu64
-			      ", expected it in the last one, %" PRIu64,
-			      lba, last);
+		              "the backup GPT is at LBA %" PRIu64
+		              ", expected it in the last one, %" PRIu64,
+		              lba, last);
 	copy_free(&backup);
 	return r;
 }
 
 /* start and size in bytes from the two LBAs; what cannot be is listed and said. */
 static void set_range(struct partition *part, const struct gpt_header *h, uint64_t first,
-		      uint64_t last, uint32_t sector)
+                      uint64_t last, uint32_t sector)
 {
 	uint64_t lo = le64_get(h->first_usable_lba), hi = le64_get(h->last_usable_lba);
 
@@ -375,7 +375,7 @@ static void set_range(struct partition *part, const struct gpt_header *h, uint64
 		part->start = UINT64_MAX;
 	if (last < first) {
 		partition_problem(part, "ends at LBA %" PRIu64 ", before its start at %" PRIu64,
-				  last, first);
+		                  last, first);
 		return;
 	}
 	if (!ckd_mul64(&part->size, last - first, sector) ||
@@ -383,16 +383,16 @@ static void set_range(struct partition *part, const struct gpt_header *h, uint64
 		part->size = UINT64_MAX;
 	if (part->start == UINT64_MAX || part->size == UINT64_MAX)
 		partition_problem(part, "LBA %" PRIu64 " to %" PRIu64 " is more than 64 bits",
-				  first, last);
+		                  first, last);
 	else if (first < lo || last > hi)
 		partition_problem(part,
-				  "LBA %" PRIu64 " to %" PRIu64 ", the table allows %" PRIu64
-				  " to %" PRIu64,
-				  first, last, lo, hi);
+		                  "LBA %" PRIu64 " to %" PRIu64 ", the table allows %" PRIu64
+		                  " to %" PRIu64,
+		                  first, last, lo, hi);
 }
 
 static int add_entry(struct table *table, const struct gpt_header *h, const struct gpt_entry *e,
-		     uint32_t number, uint32_t sector)
+                     uint32_t number, uint32_t sector)
 {
 	struct partition part = {.number = number};
 
@@ -400,7 +400,7 @@ static int add_entry(struct table *table, const struct gpt_header *h, const stru
 	text_guid(e->unique_partition_guid, part.uuid);
 	part.type_name = name_of_type(part.type);
 	text_from_utf16(e->partition_name, sizeof e->partition_name / 2, false, part.name,
-			sizeof part.name);
+	                sizeof part.name);
 	part.bootable = (le64_get(e->attributes) & GPT_LEGACY_BOOT) != 0;
 	set_range(&part, h, le64_get(e->starting_lba), le64_get(e->ending_lba), sector);
 	return table_add(table, &part);
@@ -434,7 +434,7 @@ static void say_mbr(struct table *table, enum mbr_kind mbr)
 {
 	if (mbr == MBR_HYBRID)
 		table_problem(table, "hybrid MBR: it has entries beside the protective one; "
-				     "the GPT is used");
+		                     "the GPT is used");
 	else if (mbr != MBR_PURE)
 		table_problem(table, "no protective MBR stands before the GPT");
 }
@@ -467,7 +467,7 @@ static bool backup_counts(enum mbr_kind mbr, const struct copy *primary, const s
 
 /* Nothing but a damaged primary copy, if that: choose as the head of this file says. */
 static int scan_damaged(struct dev *disk, uint32_t sector, uint64_t last, enum mbr_kind mbr,
-			const struct copy *primary, struct table *table)
+                        const struct copy *primary, struct table *table)
 {
 	const struct copy *use = NULL;
 	struct copy backup;
@@ -487,12 +487,12 @@ static int scan_damaged(struct dev *disk, uint32_t sector, uint64_t last, enum m
 	table_problem(table, "the primary GPT at LBA 1 is damaged: %s", primary->why);
 	if (backup.state != COPY_GOOD)
 		table_problem(table, "the backup GPT at LBA %" PRIu64 " is damaged: %s", backup.lba,
-			      backup.why);
+		              backup.why);
 	if (!use)
 		table_problem(table, "neither copy of the GPT can be read");
 	else if (use->state != COPY_GOOD)
 		table_problem(table, "the entries of the %s GPT are listed without a valid CRC",
-			      use == &backup ? "backup" : "primary");
+		              use == &backup ? "backup" : "primary");
 	else
 		table_problem(table, "the backup GPT at LBA %" PRIu64 " is used", backup.lba);
 	if (use)
@@ -503,7 +503,7 @@ out:
 }
 
 static int gpt_scan(struct dev *disk, uint32_t sector, struct table *table,
-		    struct platter_error *err)
+                    struct platter_error *err)
 {
 	uint64_t blocks = disk->size / sector;
 	enum mbr_kind mbr;

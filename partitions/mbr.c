@@ -22,57 +22,57 @@
 #include "drivers.h"
 #include "ondisk.h"
 
-#define MBR_SIZE	    512u
-#define SECTOR_MAX	    4096u
-#define TYPE_EMPTY	    0x00
-#define TYPE_EXTENDED	    0x05
+#define MBR_SIZE            512u
+#define SECTOR_MAX          4096u
+#define TYPE_EMPTY          0x00
+#define TYPE_EXTENDED       0x05
 #define TYPE_EXTENDED_LBA   0x0f
 #define TYPE_LINUX_EXTENDED 0x85
-#define TYPE_PROTECTIVE	    0xee
+#define TYPE_PROTECTIVE     0xee
 
 #define FIRST_LOGICAL 5u
 /* Linux takes about as many; each costs one read, and a chain can be made as long as the disk. */
 #define LOGICAL_MAX 256u
-#define EBR_MAX	    256u
+#define EBR_MAX     256u
 
 struct mbr_record {
-	uint8_t boot_indicator;	 /* +0x0: 0x80 active, else 0 */
+	uint8_t boot_indicator;  /* +0x0: 0x80 active, else 0 */
 	uint8_t starting_chs[3]; /* +0x1 */
-	uint8_t os_type;	 /* +0x4 */
-	uint8_t ending_chs[3];	 /* +0x5 */
-	le32 starting_lba;	 /* +0x8 */
-	le32 size_in_lba;	 /* +0xc */
+	uint8_t os_type;         /* +0x4 */
+	uint8_t ending_chs[3];   /* +0x5 */
+	le32 starting_lba;       /* +0x8 */
+	le32 size_in_lba;        /* +0xc */
 };
 _Static_assert(sizeof(struct mbr_record) == 16, "UEFI 2.10 table 5.2");
 
 struct mbr {
-	uint8_t boot_code[440];	     /* +0x000 */
+	uint8_t boot_code[440];      /* +0x000 */
 	le32 unique_disk_signature;  /* +0x1b8 */
-	le16 unknown;		     /* +0x1bc */
+	le16 unknown;                /* +0x1bc */
 	struct mbr_record record[4]; /* +0x1be */
-	uint8_t signature[2];	     /* +0x1fe: 55 aa */
+	uint8_t signature[2];        /* +0x1fe: 55 aa */
 };
 _Static_assert(sizeof(struct mbr) == MBR_SIZE, "UEFI 2.10 table 5.1");
 
 /* What FAT, NTFS and exFAT have at the beginning of their boot sectors. */
 struct boot_sector {
-	uint8_t jump[3];	     /* +0x00 */
-	char oem[8];		     /* +0x03 */
-	le16 bytes_per_sector;	     /* +0x0b */
+	uint8_t jump[3];             /* +0x00 */
+	char oem[8];                 /* +0x03 */
+	le16 bytes_per_sector;       /* +0x0b */
 	uint8_t sectors_per_cluster; /* +0x0d */
-	le16 reserved_sectors;	     /* +0x0e */
-	uint8_t fats;		     /* +0x10 */
-	le16 root_entries;	     /* +0x11 */
-	le16 total_sectors_16;	     /* +0x13 */
-	uint8_t media;		     /* +0x15 */
-	le16 fat_size_16;	     /* +0x16 */
-	uint8_t geometry[8];	     /* +0x18 */
-	le32 total_sectors_32;	     /* +0x20 */
-	le32 fat_size_32;	     /* +0x24 */
-	uint8_t other[8];	     /* +0x28 */
-	le64 ntfs_mft_lcn;	     /* +0x30 */
-	uint8_t more[24];	     /* +0x38 */
-	le32 exfat_fat_offset;	     /* +0x50 */
+	le16 reserved_sectors;       /* +0x0e */
+	uint8_t fats;                /* +0x10 */
+	le16 root_entries;           /* +0x11 */
+	le16 total_sectors_16;       /* +0x13 */
+	uint8_t media;               /* +0x15 */
+	le16 fat_size_16;            /* +0x16 */
+	uint8_t geometry[8];         /* +0x18 */
+	le32 total_sectors_32;       /* +0x20 */
+	le32 fat_size_32;            /* +0x24 */
+	uint8_t other[8];            /* +0x28 */
+	le64 ntfs_mft_lcn;           /* +0x30 */
+	uint8_t more[24];            /* +0x38 */
+	le32 exfat_fat_offset;       /* +0x50 */
 	uint8_t code[0x6c - 0x54];   /* +0x54 */
 	uint8_t exfat_sector_shift;  /* +0x6c */
 };
@@ -143,7 +143,7 @@ struct scan {
 	uint32_t sector;
 	struct table *table;
 	uint32_t disk_id;
-	uint32_t next;		/* number of the next logical partition */
+	uint32_t next;          /* number of the next logical partition */
 	uint64_t seen[EBR_MAX]; /* LBAs of the EBRs read so far */
 	unsigned nseen;
 };
@@ -248,7 +248,7 @@ static bool has_exfat_fat(struct dev *disk, const struct boot_sector *b)
 
 	return b->exfat_sector_shift >= 9 && b->exfat_sector_shift <= 12 &&
 	       stands_at(disk, (uint64_t)le32_get(b->exfat_fat_offset) << b->exfat_sector_shift,
-			 first, sizeof first);
+	                 first, sizeof first);
 }
 
 /* Every FAT begins with the media byte and then ones. */
@@ -257,8 +257,8 @@ static bool has_fat(struct dev *disk, const struct boot_sector *b)
 	const uint8_t first[3] = {b->media, 0xff, 0xff};
 
 	return stands_at(disk,
-			 (uint64_t)le16_get(b->reserved_sectors) * le16_get(b->bytes_per_sector),
-			 first, sizeof first);
+	                 (uint64_t)le16_get(b->reserved_sectors) * le16_get(b->bytes_per_sector),
+	                 first, sizeof first);
 }
 
 /*
@@ -316,7 +316,7 @@ static bool has_larger_sectors(struct dev *disk, const struct mbr *mbr, uint32_t
 /* ---- entries ---- */
 
 static int add_record(struct scan *s, const struct mbr_record *r, uint32_t number, uint64_t lba,
-		      const struct outer *outer)
+                      const struct outer *outer)
 {
 	uint64_t size = le32_get(r->size_in_lba);
 	struct partition part = {
@@ -332,10 +332,10 @@ static int add_record(struct scan *s, const struct mbr_record *r, uint32_t numbe
 	/* udev too gives no PARTUUID on a disk without an identity. */
 	if (s->disk_id != 0)
 		snprintf(part.uuid, sizeof part.uuid, "%08" PRIx32 "-%02" PRIx32, s->disk_id,
-			 number);
+		         number);
 	if (outer && (lba < outer->start || !range_ok(lba - outer->start, size, outer->size)))
 		partition_problem(&part, "passes the extended partition %" PRIu32 " around it",
-				  outer->number);
+		                  outer->number);
 	if (r->os_type == TYPE_PROTECTIVE)
 		partition_problem(&part, "protects a GPT, but there is none");
 	return table_add(s->table, &part);
@@ -354,9 +354,9 @@ static bool read_ebr(struct scan *s, const struct outer *outer, uint64_t lba, st
 {
 	if (lba < outer->start || lba - outer->start >= outer->size) {
 		table_problem(s->table,
-			      "an EBR at LBA %" PRIu64 " lies outside the extended partition "
-			      "%" PRIu32 " (LBA %" PRIu64 " to %" PRIu64 ")",
-			      lba, outer->number, outer->start, outer->start + outer->size - 1);
+		              "an EBR at LBA %" PRIu64 " lies outside the extended partition "
+		              "%" PRIu32 " (LBA %" PRIu64 " to %" PRIu64 ")",
+		              lba, outer->number, outer->start, outer->start + outer->size - 1);
 		return false;
 	}
 	if (was_seen(s, lba)) {
@@ -370,15 +370,15 @@ static bool read_ebr(struct scan *s, const struct outer *outer, uint64_t lba, st
 	s->seen[s->nseen++] = lba;
 	if (dev_pread(s->disk, ebr, sizeof *ebr, lba * s->sector)) {
 		table_problem(s->table,
-			      "the EBR at LBA %" PRIu64 " cannot be read; the disk has %" PRIu64
-			      " bytes",
-			      lba, s->disk->size);
+		              "the EBR at LBA %" PRIu64 " cannot be read; the disk has %" PRIu64
+		              " bytes",
+		              lba, s->disk->size);
 		return false;
 	}
 	if (!is_signed(ebr)) {
 		table_problem(s->table,
-			      "the EBR at LBA %" PRIu64 " ends with %02x%02x, expected 55aa", lba,
-			      ebr->signature[0], ebr->signature[1]);
+		              "the EBR at LBA %" PRIu64 " ends with %02x%02x, expected 55aa", lba,
+		              ebr->signature[0], ebr->signature[1]);
 		return false;
 	}
 	return true;
@@ -386,7 +386,7 @@ static bool read_ebr(struct scan *s, const struct outer *outer, uint64_t lba, st
 
 /* The last two entries often hold rubbish: Linux takes them when they fit where they are. */
 static bool fits(const struct mbr_record *r, uint64_t ebr, uint64_t ebr_size,
-		 const struct outer *outer)
+                 const struct outer *outer)
 {
 	uint64_t start = le32_get(r->starting_lba), size = le32_get(r->size_in_lba);
 
@@ -395,7 +395,7 @@ static bool fits(const struct mbr_record *r, uint64_t ebr, uint64_t ebr_size,
 
 /* The data entries of one EBR. */
 static int add_logicals(struct scan *s, const struct outer *outer, const struct mbr *ebr,
-			uint64_t lba, uint64_t ebr_size)
+                        uint64_t lba, uint64_t ebr_size)
 {
 	for (size_t i = 0; i < 4; i++) {
 		const struct mbr_record *r = &ebr->record[i];
@@ -405,9 +405,9 @@ static int add_logicals(struct scan *s, const struct outer *outer, const struct 
 			continue;
 		if (s->next - FIRST_LOGICAL >= LOGICAL_MAX) {
 			table_problem(s->table,
-				      "more than %u logical partitions; the rest is "
-				      "not listed",
-				      LOGICAL_MAX);
+			              "more than %u logical partitions; the rest is "
+			              "not listed",
+			              LOGICAL_MAX);
 			return 0;
 		}
 		e = add_record(s, r, s->next++, lba + le32_get(r->starting_lba), outer);
@@ -485,11 +485,11 @@ static void say_gpt(struct scan *s)
 {
 	if (stands_at(s->disk, s->sector, "EFI PART", 8))
 		table_problem(s->table, "a GPT stands behind the MBR, which has no protective "
-					"entry; the MBR is used");
+		                        "entry; the MBR is used");
 }
 
 static int mbr_scan(struct dev *disk, uint32_t sector, struct table *table,
-		    struct platter_error *err)
+                    struct platter_error *err)
 {
 	struct scan s = {
 		.disk = disk,

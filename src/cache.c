@@ -221,7 +221,7 @@ static struct entry *begin(struct cache *c, struct cache_key key, size_t size)
 }
 
 int cache_get(struct cache *c, struct cache_key key, size_t size, cache_make_fn *make, void *arg,
-	      const struct cache_chunk **out)
+              const struct cache_chunk **out)
 {
 	struct entry *e;
 	int r;

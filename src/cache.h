@@ -48,7 +48,7 @@ void cache_free(struct cache *cache);
  * with cache_put. Any thread.
  */
 int cache_get(struct cache *cache, struct cache_key key, size_t size, cache_make_fn *make,
-	      void *arg, const struct cache_chunk **out);
+              void *arg, const struct cache_chunk **out);
 void cache_put(struct cache *cache, const struct cache_chunk *chunk);
 
 void cache_get_counters(struct cache *cache, struct cache_counters *out);

@@ -110,15 +110,15 @@ static int file_measure(int fd, struct dev_file *f, uint64_t *size, struct platt
 		f->room = (uint64_t)st.st_blocks * 512;
 	} else {
 		return err_set(err, S_ISDIR(st.st_mode) ? EISDIR : EINVAL,
-			       "a %s, expected a regular file or a block device",
-			       S_ISDIR(st.st_mode)    ? "directory"
-			       : S_ISCHR(st.st_mode)  ? "character device"
-			       : S_ISFIFO(st.st_mode) ? "FIFO"
-						      : "special file");
+		               "a %s, expected a regular file or a block device",
+		               S_ISDIR(st.st_mode)    ? "directory"
+		               : S_ISCHR(st.st_mode)  ? "character device"
+		               : S_ISFIFO(st.st_mode) ? "FIFO"
+		                                      : "special file");
 	}
 	if (*size > DEV_SIZE_MAX)
 		return err_set(err, EFBIG, "%llu bytes, at most %llu", (unsigned long long)*size,
-			       (unsigned long long)DEV_SIZE_MAX);
+		               (unsigned long long)DEV_SIZE_MAX);
 	return 0;
 }
 

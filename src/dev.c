@@ -112,7 +112,7 @@ uint64_t dev_room(struct dev *dev)
 }
 
 int dev_read_table(struct dev *dev, uint64_t off, uint64_t count, size_t entry, size_t max,
-		   const char *what, void **out, struct platter_error *err)
+                   const char *what, void **out, struct platter_error *err)
 {
 	uint64_t bytes;
 	void *table;
@@ -122,17 +122,17 @@ int dev_read_table(struct dev *dev, uint64_t off, uint64_t count, size_t entry, 
 	*out = NULL;
 	if (!ckd_mul64(&bytes, count, entry) || bytes > max)
 		return err_set(err, EFBIG, "%s has %llu entries of %zu bytes, at most %zu bytes",
-			       what, (unsigned long long)count, entry, max);
+		               what, (unsigned long long)count, entry, max);
 	if (!range_ok(off, bytes, dev->size))
 		return err_set(err, EIO, "%s of %llu bytes at %llu passes the end at %llu", what,
-			       (unsigned long long)bytes, (unsigned long long)off,
-			       (unsigned long long)dev->size);
+		               (unsigned long long)bytes, (unsigned long long)off,
+		               (unsigned long long)dev->size);
 	if (bytes == 0)
 		return 0;
 	table = malloc(bytes);
 	if (!table)
 		return err_set(err, ENOMEM, "%s: no memory for %llu bytes", what,
-			       (unsigned long long)bytes);
+		               (unsigned long long)bytes);
 	r = dev_pread(dev, table, bytes, off);
 	if (r) {
 		free(table);

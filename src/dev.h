@@ -42,7 +42,8 @@ struct dev_ops {
 	int (*zero)(struct dev *dev, uint64_t off, uint64_t len);
 	/* Make what was acknowledged durable. NULL where there is nothing to do. */
 	int (*flush)(struct dev *dev);
-	/* The stretch that begins at off; .length may pass the end of the device. NULL: all data. */
+	/* The stretch that begins at off; .length may pass the end of the device. NULL: all data.
+	 */
 	int (*extent)(struct dev *dev, uint64_t off, struct dev_extent *ext);
 	/* An upper bound of the bytes of room that the device takes; NULL: its size. O(1). */
 	uint64_t (*room)(struct dev *dev);
@@ -98,7 +99,7 @@ uint64_t dev_room(struct dev *dev);
  * *out = NULL.
  */
 int dev_read_table(struct dev *dev, uint64_t off, uint64_t count, size_t entry, size_t max,
-		   const char *what, void **out, struct platter_error *err);
+                   const char *what, void **out, struct platter_error *err);
 
 /*
  * A regular file or block device, read-only. Opened with O_RDONLY; the descriptor is kept until

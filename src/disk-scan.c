@@ -25,7 +25,7 @@ static size_t candidates(uint32_t known, const uint32_t **sizes)
 }
 
 static int scan_sized(struct platter *p, const struct partition_driver *d, uint32_t sector,
-		      struct table *t, struct platter_error *err)
+                      struct table *t, struct platter_error *err)
 {
 	int r;
 
@@ -43,7 +43,7 @@ static int scan_sized(struct platter *p, const struct partition_driver *d, uint3
 }
 
 static int scan_driver(struct platter *p, const struct partition_driver *d, uint32_t known,
-		       struct table *t, struct platter_error *err)
+                       struct table *t, struct platter_error *err)
 {
 	const uint32_t *sizes;
 	size_t n = candidates(known, &sizes);
@@ -74,7 +74,7 @@ static int identify_part(struct platter *p, const struct partition *part, struct
 
 /* Identify the filesystems in t; *found: how many there are. */
 static int identify_parts(struct platter *p, const struct table *t, struct fsid **out,
-			  size_t *found)
+                          size_t *found)
 {
 	struct fsid *ids = calloc(t->nparts ? t->nparts : 1, sizeof *ids);
 	size_t probes = 0;
@@ -143,9 +143,9 @@ static int name_others(struct platter *p, size_t used, uint32_t known)
 			return r;
 		if (r == 0) {
 			table_problem(&p->table,
-				      "a table of scheme %s with %zu entries stands here "
-				      "too and is not used",
-				      d->name, t.nparts);
+			              "a table of scheme %s with %zu entries stands here "
+			              "too and is not used",
+			              d->name, t.nparts);
 			table_clear(&t);
 		}
 	}
@@ -202,8 +202,8 @@ int disk_scan(struct platter *p, uint32_t wanted, struct platter_error *err)
 		return err_set(err, -r, "no memory for the partition table");
 	/* An optical disc's tree says nothing else, but its sectors are what they are. */
 	p->sector = p->table.scheme ? p->table.sector
-		    : known	    ? known
-		    : p->whole.driver && strcmp(p->whole.driver->name, "iso9660") == 0 ? 2048
-										       : 512;
+	            : known         ? known
+	            : p->whole.driver && strcmp(p->whole.driver->name, "iso9660") == 0 ? 2048
+	                                                                               : 512;
 	return 0;
 }

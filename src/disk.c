@@ -40,7 +40,7 @@ int disk_find_part(const struct platter *p, uint32_t number)
 int disk_open_part(struct platter *p, size_t i, struct dev **out)
 {
 	return dev_window(p->disk, min64(p->table.parts[i].start, p->disk->size),
-			  p->table.parts[i].usable, out);
+	                  p->table.parts[i].usable, out);
 }
 
 /* ---- opening ---- */
@@ -93,7 +93,7 @@ static const struct format_driver *format_by_id(uint32_t id)
  * another format's magic into a raw image must not change how it is read next time.
  */
 static int choose_format(const struct platter_options *opt, const char *overlay,
-			 const struct format_driver **out, struct platter_error *err)
+                         const struct format_driver **out, struct platter_error *err)
 {
 	struct ovl_header h;
 	int r;
@@ -115,17 +115,17 @@ static int choose_format(const struct platter_options *opt, const char *overlay,
 	}
 	if (*out && (*out)->id != le32_get(h.base.format))
 		return err_set(err, ESTALE,
-			       "overlay %s was made for another container format than %s", overlay,
-			       opt->format);
+		               "overlay %s was made for another container format than %s", overlay,
+		               opt->format);
 	*out = format_by_id(le32_get(h.base.format));
 	return *out ? 0
-		    : err_set(err, ENOTSUP,
-			      "overlay %s was made for a container format of number %u", overlay,
-			      le32_get(h.base.format));
+	            : err_set(err, ENOTSUP,
+	                      "overlay %s was made for a container format of number %u", overlay,
+	                      le32_get(h.base.format));
 }
 
 static int open_format(struct platter *p, const struct format_driver *only, uint64_t *size,
-		       struct platter_error *err)
+                       struct platter_error *err)
 {
 	int r = DRIVER_NOT_MINE;
 
@@ -141,7 +141,7 @@ static int open_format(struct platter *p, const struct format_driver *only, uint
 }
 
 static int open_image(struct platter *p, const struct format_driver *only,
-		      struct platter_error *err)
+                      struct platter_error *err)
 {
 	struct run_source src = {0};
 	int r = open_format(p, only, &src.size, err);
@@ -189,9 +189,9 @@ static int open_file_overlay(struct platter *p, bool read_only, struct platter_e
 {
 	struct overlay_hooks hooks = {.base_intact = base_intact, .log = pass_on_log, .arg = p};
 	struct overlay_request req = {.path = p->overlay_path,
-				      .read_only = read_only,
-				      .base = p->image,
-				      .hint = p->path};
+	                              .read_only = read_only,
+	                              .base = p->image,
+	                              .hint = p->path};
 	int r = overlay_base_open(p->file, p->image, p->format->id, &p->base_id, err);
 
 	if (r)
@@ -205,7 +205,7 @@ static int open_file_overlay(struct platter *p, bool read_only, struct platter_e
 
 /* The window that the user asked for, or all of it. */
 static int open_window(struct platter *p, const struct platter_options *opt,
-		       struct platter_error *err)
+                       struct platter_error *err)
 {
 	struct dev *below = p->overlay ? overlay_dev(p->overlay) : p->image;
 	uint64_t length = opt->length;
@@ -213,14 +213,14 @@ static int open_window(struct platter *p, const struct platter_options *opt,
 
 	if (opt->start >= below->size)
 		return err_set(err, EINVAL, "start=%llu, but the disk has %llu bytes",
-			       (unsigned long long)opt->start, (unsigned long long)below->size);
+		               (unsigned long long)opt->start, (unsigned long long)below->size);
 	if (!length)
 		length = below->size - opt->start;
 	if (!range_ok(opt->start, length, below->size))
 		return err_set(err, EINVAL,
-			       "start=%llu and length=%llu, but the disk has %llu bytes",
-			       (unsigned long long)opt->start, (unsigned long long)length,
-			       (unsigned long long)below->size);
+		               "start=%llu and length=%llu, but the disk has %llu bytes",
+		               (unsigned long long)opt->start, (unsigned long long)length,
+		               (unsigned long long)below->size);
 	r = dev_window(below, opt->start, length, &p->disk);
 	return r ? err_set(err, -r, "no memory") : 0;
 }
@@ -235,7 +235,7 @@ static int check_options(const struct platter_options *opt, struct platter_error
 }
 
 static int open_all(struct platter *p, const char *path, const struct platter_options *opt,
-		    struct platter_error *err)
+                    struct platter_error *err)
 {
 	const struct format_driver *only;
 	struct stat st;
@@ -270,7 +270,7 @@ static int open_all(struct platter *p, const char *path, const struct platter_op
 }
 
 int platter_open(const char *path, const struct platter_options *opt, struct platter **out,
-		 struct platter_error *err)
+                 struct platter_error *err)
 {
 	struct platter *p = calloc(1, sizeof *p);
 	int r;

@@ -21,8 +21,8 @@
 #define DISK_IDENTIFY_MAX 128
 
 struct platter {
-	char *path;         /* absolute */
-	char *overlay_path; /* absolute, "ram", or NULL */
+	char *path;            /* absolute */
+	char *overlay_path;    /* absolute, "ram", or NULL */
 	struct timespec mtime; /* of the image */
 
 	struct dev *file;

@@ -3,9 +3,9 @@
 
 #include "drivers.h"
 
-#define FORMAT(name)	 extern const struct format_driver format_##name;
-#define PARTITION(name)	 extern const struct partition_driver partition_##name;
-#define BOOT(name)	 extern const struct partition_driver boot_##name;
+#define FORMAT(name)     extern const struct format_driver format_##name;
+#define PARTITION(name)  extern const struct partition_driver partition_##name;
+#define BOOT(name)       extern const struct partition_driver boot_##name;
 #define FILESYSTEM(name) extern const struct fs_driver fs_##name;
 #include "drivers.def"
 

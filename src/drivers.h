@@ -52,23 +52,23 @@ struct partition_driver {
 	 * are checked by the core. The driver bounds its own loops.
 	 */
 	int (*scan)(struct dev *disk, uint32_t sector, struct table *table,
-		    struct platter_error *err);
+	            struct platter_error *err);
 };
 
 /* ---- filesystems (fs/) ---- */
 
 /* Wishes for a filesystem; a driver ignores those of other filesystems. Zero: none. */
 struct fs_options {
-	const char *tree;  /* "rr", "joliet", "plain": which of a disc's trees */
-	uint32_t session;  /* 1-based number of a disc's session, 0 = the last */
-	bool lower;        /* names that are stored in upper case only: show lower case */
+	const char *tree; /* "rr", "joliet", "plain": which of a disc's trees */
+	uint32_t session; /* 1-based number of a disc's session, 0 = the last */
+	bool lower;       /* names that are stored in upper case only: show lower case */
 };
 
 /* As stat(2), for one node. */
 struct fs_attr {
 	uint64_t ino; /* st_ino below the filesystem's index (56 bits); equal for hard links */
 	uint32_t mode, nlink, uid, gid;
-	bool owned; /* mode's permission bits, uid and gid are the image's own */
+	bool owned;            /* mode's permission bits, uid and gid are the image's own */
 	uint64_t size, blocks; /* bytes; units of 512 bytes */
 	struct timespec atime, mtime, ctime;
 };
@@ -96,7 +96,7 @@ struct fs_driver {
 	const char *name; /* as libblkid names the type */
 	/* dev is borrowed and outlives the filesystem. label (may be NULL): as UTF-8. */
 	int (*open)(struct dev *dev, const struct fs_options *opt, void **fs,
-		    struct platter_error *err);
+	            struct platter_error *err);
 	/* Whether the device begins as this filesystem does; cheap. */
 	bool (*probe)(struct dev *dev);
 	uint64_t (*root)(void *fs);

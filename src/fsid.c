@@ -18,7 +18,7 @@
 
 #include "ondisk.h"
 
-#define SAMPLE	  ((uint64_t)1 << 20)
+#define SAMPLE    ((uint64_t)1 << 20)
 #define COPY_STEP ((size_t)64 << 10)
 
 /* Copy [off, end) where it is data. What cannot be read stays zeros: then it is not recognised. */
@@ -105,7 +105,7 @@ static int ask_blkid(int fd, struct fsid *id)
 	}
 	blkid_probe_enable_superblocks(pr, 1);
 	blkid_probe_set_superblocks_flags(pr, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_LABEL |
-						      BLKID_SUBLKS_UUID | BLKID_SUBLKS_USAGE);
+	                                              BLKID_SUBLKS_UUID | BLKID_SUBLKS_USAGE);
 	r = blkid_do_safeprobe(pr);
 	if (r == 0) {
 		take(pr, id);

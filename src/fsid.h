@@ -10,7 +10,7 @@
 struct fsid {
 	char type[32]; /* as libblkid names it; "" = nothing recognised */
 	char label[256], uuid[64];
-	bool filesystem; /* not swap, a RAID or LVM member, or encrypted */
+	bool filesystem;                /* not swap, a RAID or LVM member, or encrypted */
 	const struct fs_driver *driver; /* NULL: cannot be browsed */
 };
 

@@ -145,9 +145,9 @@ char *platter_info_json(struct platter *p)
 static struct platter_fs_info fs_info(const struct fsid *id)
 {
 	return (struct platter_fs_info){.type = id->type,
-					.label = id->label,
-					.uuid = id->uuid,
-					.browse = id->driver != NULL};
+	                                .label = id->label,
+	                                .uuid = id->uuid,
+	                                .browse = id->driver != NULL};
 }
 
 static struct platter_part_info part_info(const struct partition *part, const struct fsid *id)

@@ -19,9 +19,9 @@
 
 /* QEMU's lock bytes (block/file-posix.c): 100 + n, permission n is held; 200 + n, it is not
  * shared with others. */
-#define QEMU_HAS_READ	 100
-#define QEMU_HAS_WRITE	 101
-#define QEMU_BARS_WRITE	 201
+#define QEMU_HAS_READ    100
+#define QEMU_HAS_WRITE   101
+#define QEMU_BARS_WRITE  201
 #define QEMU_BARS_RESIZE 203
 
 #define SAMPLE_END    ((size_t)1 << 20)
@@ -44,13 +44,13 @@ static void set_lock(int fd, off_t byte)
 }
 
 int overlay_base_open(struct dev *file, struct dev *disk, uint32_t format,
-		      struct overlay_base **out, struct platter_error *err)
+                      struct overlay_base **out, struct platter_error *err)
 {
 	int fd = dev_file_fd(file);
 	struct flock l = {.l_type = F_WRLCK,
-			  .l_whence = SEEK_SET,
-			  .l_start = QEMU_HAS_WRITE,
-			  .l_len = 1};
+	                  .l_whence = SEEK_SET,
+	                  .l_start = QEMU_HAS_WRITE,
+	                  .l_len = 1};
 	struct overlay_base *b;
 
 	*out = NULL;
@@ -59,9 +59,9 @@ int overlay_base_open(struct dev *file, struct dev *disk, uint32_t format,
 	set_lock(fd, QEMU_BARS_RESIZE);
 	if (fcntl(fd, F_OFD_GETLK, &l) == 0 && l.l_type != F_UNLCK)
 		return err_set(err, EBUSY,
-			       "another program has the image open for writing "
-			       "(QEMU's lock on byte %d)",
-			       QEMU_HAS_WRITE);
+		               "another program has the image open for writing "
+		               "(QEMU's lock on byte %d)",
+		               QEMU_HAS_WRITE);
 	b = calloc(1, sizeof *b);
 	if (!b)
 		return err_set(err, ENOMEM, "no memory");
@@ -107,7 +107,7 @@ static int fingerprint(struct dev *disk, uint64_t seed, uint8_t sum[32])
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	void *buf = malloc(SAMPLE_END);
 	bool ok = md && buf && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
-		  add_range(md, disk, buf, 0, end) && add_range(md, disk, buf, size - end, end);
+	          add_range(md, disk, buf, 0, end) && add_range(md, disk, buf, size - end, end);
 
 	for (int i = 0; i < SAMPLE_BLOCKS && ok; i++) {
 		uint64_t off = next_random(&seed) % blocks * OVL_BLOCK;
@@ -170,7 +170,7 @@ static bool same64(le64 a, le64 b)
 
 /* Whether the times and the inode vouch for the contents. A block device's do not. */
 static bool untouched(struct overlay_base *b, const struct ovl_base *now,
-		      const struct ovl_base *rec)
+                      const struct ovl_base *rec)
 {
 	return dev_file_sector(b->file) == 0 && same64(now->mtime_ns, rec->mtime_ns) &&
 	       same64(now->ctime_ns, rec->ctime_ns) && same64(now->dev, rec->dev) &&
@@ -194,7 +194,7 @@ static bool fingerprinted(const struct ovl_base *rec)
 }
 
 int overlay_base_match(struct overlay_base *b, struct ovl_base *rec, bool *moved,
-		       struct platter_error *err)
+                       struct platter_error *err)
 {
 	struct ovl_base now = *rec;
 	int r = measure(b, &now);
@@ -204,27 +204,27 @@ int overlay_base_match(struct overlay_base *b, struct ovl_base *rec, bool *moved
 		return err_set(err, -r, "the image: %s", strerror(-r));
 	if (!same64(now.virtual_size, rec->virtual_size) || !same64(now.file_size, rec->file_size))
 		return err_set(err, ESTALE, "made for an image of %llu bytes, this one has %llu",
-			       (unsigned long long)le64_get(rec->file_size),
-			       (unsigned long long)le64_get(now.file_size));
+		               (unsigned long long)le64_get(rec->file_size),
+		               (unsigned long long)le64_get(now.file_size));
 	if (le32_get(rec->format) != b->format)
 		return err_set(err, ESTALE, "made for an image of format %u, this one has %u",
-			       le32_get(rec->format), b->format);
+		               le32_get(rec->format), b->format);
 	if (untouched(b, &now, rec))
 		return 0;
 #ifndef HAVE_LIBCRYPTO
 	return err_set(err, ESTALE,
-		       "the image was moved or touched since, and this build has no "
-		       "libcrypto (Debian: libssl-dev) to compare its contents");
+	               "the image was moved or touched since, and this build has no "
+	               "libcrypto (Debian: libssl-dev) to compare its contents");
 #endif
 	if (!fingerprinted(rec))
 		return err_set(err, ESTALE,
-			       "the image was moved or touched since, and the overlay "
-			       "holds no fingerprint to compare its contents with");
+		               "the image was moved or touched since, and the overlay "
+		               "holds no fingerprint to compare its contents with");
 	r = same_contents(b, rec);
 	if (r == -ESTALE)
 		return err_set(err, ESTALE,
-			       "the contents of the image are not those that the "
-			       "overlay was made for");
+		               "the contents of the image are not those that the "
+		               "overlay was made for");
 	if (r)
 		return err_set(err, -r, "the image cannot be fingerprinted: %s", strerror(-r));
 	*rec = now;

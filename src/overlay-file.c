@@ -41,7 +41,7 @@ static bool locked(int fd)
 }
 
 static int open_regular(const char *path, int flags, struct overlay_io **io, struct stat *st,
-			struct platter_error *err)
+                        struct platter_error *err)
 {
 	int fd = open(path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), r;
 
@@ -63,8 +63,8 @@ static int check_size(const struct ovl_header *h, const struct stat *st, struct 
 {
 	if ((uint64_t)st->st_size < le64_get(h->file_size))
 		return err_set(err, EINVAL, "%llu bytes, its header says %llu: it was cut",
-			       (unsigned long long)st->st_size,
-			       (unsigned long long)le64_get(h->file_size));
+		               (unsigned long long)st->st_size,
+		               (unsigned long long)le64_get(h->file_size));
 	return 0;
 }
 
@@ -107,7 +107,7 @@ static int fill_new(int fd, const struct overlay_request *req, struct platter_er
 	set_hint(&h, req->hint);
 	if (ftruncate(fd, (off_t)le64_get(h.file_size)) < 0)
 		return err_set(err, errno, "%llu bytes, sparse: %s",
-			       (unsigned long long)le64_get(h.file_size), strerror(errno));
+		               (unsigned long long)le64_get(h.file_size), strerror(errno));
 	own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	r = own < 0 ? -errno : overlay_io_file(own, &io);
 	if (r)
@@ -190,8 +190,8 @@ static void set_session(struct ovl_header *h)
 }
 
 static int open_locked(struct overlay_io *io, int fd, const struct overlay_request *req,
-		       const struct overlay_hooks *hooks, struct overlay **out,
-		       struct platter_error *err)
+                       const struct overlay_hooks *hooks, struct overlay **out,
+                       struct platter_error *err)
 {
 	struct overlay_mode mode = {.read_only = req->read_only};
 	struct ovl_header h;
@@ -222,7 +222,7 @@ static int open_locked(struct overlay_io *io, int fd, const struct overlay_reque
 }
 
 int overlay_open(const struct overlay_request *req, const struct overlay_hooks *hooks,
-		 struct overlay **out, struct platter_error *err)
+                 struct overlay **out, struct platter_error *err)
 {
 	int flags = req->read_only ? O_RDONLY : O_RDWR, fd;
 	struct overlay_io *io;
@@ -275,7 +275,7 @@ static int count_blocks(struct overlay_io *io, const struct ovl_header *h, uint6
 		}
 		for (slot = 0; slot < 2 && !r; slot++)
 			r = io->ops->pread(io, &pair[slot], OVL_PAGE_SIZE,
-					   map[slot] + i * OVL_PAGE_SIZE);
+			                   map[slot] + i * OVL_PAGE_SIZE);
 		if (r)
 			return r;
 		slot = ovl_page_choose(h, i, pair);
@@ -305,7 +305,7 @@ static void look_at_base(const struct ovl_header *h, struct platter_overlay_stat
 }
 
 int platter_overlay_get_status(const char *path, struct platter_overlay_status *st,
-			       struct platter_error *err)
+                               struct platter_error *err)
 {
 	struct overlay_io *io;
 	struct ovl_header h;

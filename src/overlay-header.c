@@ -59,7 +59,7 @@ int ovl_header_init(struct ovl_header *h, uint64_t size, struct platter_error *e
 	/* Half of what a file can hold leaves room for the map, whatever the size. */
 	if (size == 0 || size > DEV_SIZE_MAX / 2)
 		return err_set(err, EFBIG, "a disk of %llu bytes, an overlay holds 1 to %llu",
-			       (unsigned long long)size, (unsigned long long)DEV_SIZE_MAX / 2);
+		               (unsigned long long)size, (unsigned long long)DEV_SIZE_MAX / 2);
 	if (getrandom(random, sizeof random, 0) != sizeof random)
 		return err_set(err, errno, "no random numbers: %s", strerror(errno));
 	memset(h, 0, sizeof *h);
@@ -101,39 +101,39 @@ static int header_supported(const struct ovl_header *h, struct platter_error *er
 
 	if (le16_get(h->major) != OVL_MAJOR)
 		return err_set(err, ENOTSUP, "overlay format version %u, this is version %u",
-			       le16_get(h->major), OVL_MAJOR);
+		               le16_get(h->major), OVL_MAJOR);
 	if (unknown & OVL_INCOMPAT_FAST_COMMIT)
 		return err_set(err, ENOTSUP, "needs the feature fast commit");
 	if (unknown)
 		return err_set(err, ENOTSUP, "needs the feature bits 0x%x", unknown);
 	if (le32_get(h->ro_compat) & ~OVL_RO_COMPAT_KNOWN)
 		return err_set(err, ENOTSUP, "has the feature bits 0x%x and can only be read",
-			       le32_get(h->ro_compat));
+		               le32_get(h->ro_compat));
 	if (h->block_bits != OVL_BLOCK_BITS || le32_get(h->page_size) != OVL_PAGE_SIZE)
 		return err_set(err, ENOTSUP,
-			       "blocks of 2^%u and map pages of %u bytes, "
-			       "expected 2^%u and %u",
-			       h->block_bits, le32_get(h->page_size), OVL_BLOCK_BITS,
-			       OVL_PAGE_SIZE);
+		               "blocks of 2^%u and map pages of %u bytes, "
+		               "expected 2^%u and %u",
+		               h->block_bits, le32_get(h->page_size), OVL_BLOCK_BITS,
+		               OVL_PAGE_SIZE);
 	if (le64_get(h->virtual_size) == 0 || le64_get(h->virtual_size) > DEV_SIZE_MAX / 2)
 		return err_set(err, EINVAL, "a disk of %llu bytes, an overlay holds 1 to %llu",
-			       (unsigned long long)le64_get(h->virtual_size),
-			       (unsigned long long)DEV_SIZE_MAX / 2);
+		               (unsigned long long)le64_get(h->virtual_size),
+		               (unsigned long long)DEV_SIZE_MAX / 2);
 	want = *h;
 	lay_out(&want, le64_get(h->virtual_size));
 	if (memcmp(&want, h, sizeof want) != 0)
 		return err_set(err, EINVAL,
-			       "the layout in the header is not that of a disk of %llu "
-			       "bytes",
-			       (unsigned long long)le64_get(h->virtual_size));
+		               "the layout in the header is not that of a disk of %llu "
+		               "bytes",
+		               (unsigned long long)le64_get(h->virtual_size));
 	if (le16_get(h->hint_len) > OVL_HINT_MAX)
 		return err_set(err, EINVAL, "a path of %u bytes, at most %u", le16_get(h->hint_len),
-			       OVL_HINT_MAX);
+		               OVL_HINT_MAX);
 	return 0;
 }
 
 int ovl_header_read(struct overlay_io *io, struct ovl_header *h, int *slot,
-		    struct platter_error *err)
+                    struct platter_error *err)
 {
 	struct ovl_header pair[2];
 	bool sound[2];
@@ -149,8 +149,8 @@ int ovl_header_read(struct overlay_io *io, struct ovl_header *h, int *slot,
 		bool magic = memcmp(pair[0].magic, OVL_MAGIC, sizeof pair[0].magic) == 0;
 
 		return err_set(err, EINVAL, "%s",
-			       magic ? "both headers are damaged (checksum)"
-				     : "is not a platter overlay");
+		               magic ? "both headers are damaged (checksum)"
+		                     : "is not a platter overlay");
 	}
 	i = !sound[0] || (sound[1] && le64_get(pair[1].hseq) > le64_get(pair[0].hseq));
 	r = header_supported(&pair[i], err);

@@ -111,7 +111,7 @@ static int file_extent(struct overlay_io *io, uint64_t off, struct dev_extent *e
 	hole = data < 0 ? -1 : lseek(fd_of(io), (off_t)off, SEEK_HOLE);
 	/* Where the filesystem cannot tell, all is data. */
 	*ext = (struct dev_extent){.length = (hole > (off_t)off ? (uint64_t)hole : DEV_SIZE_MAX) -
-					     off};
+	                                     off};
 	return 0;
 }
 

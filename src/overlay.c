@@ -42,9 +42,9 @@
 #include "crc32c.h"
 
 #define GRANULE_BITS (OVL_BLOCK_BITS + 6)
-#define GRANULE	     (1u << GRANULE_BITS)
-#define WORDS	     (OVL_BLOCKS_PER_PAGE / 64)
-#define STRIPES	     256
+#define GRANULE      (1u << GRANULE_BITS)
+#define WORDS        (OVL_BLOCKS_PER_PAGE / 64)
+#define STRIPES      256
 /* Pages whose images one round of a flush holds: 127 GiB of disk, 4 MiB of memory. */
 #define FLUSH_PAGES 1024
 
@@ -55,10 +55,10 @@ enum page_state {
 };
 
 struct page {
-	uint64_t seq;	  /* of the durable slot; 0: there is none */
-	uint8_t state;	  /* enum page_state */
-	uint8_t slot;	  /* the durable one; the other is written next */
-	uint8_t dirty;	  /* has bits that no flush has taken up yet */
+	uint64_t seq;     /* of the durable slot; 0: there is none */
+	uint8_t state;    /* enum page_state */
+	uint8_t slot;     /* the durable one; the other is written next */
+	uint8_t dirty;    /* has bits that no flush has taken up yet */
 	uint8_t flushing; /* is being written, not yet known to be durable */
 	uint8_t reserved; /* both slots have their room */
 };
@@ -93,8 +93,8 @@ struct overlay {
 	pthread_mutex_t flush;
 	pthread_cond_t flushed;
 	bool flushing;
-	uint64_t started, done;	   /* flushes */
-	int result;		   /* of flush number `done` */
+	uint64_t started, done;    /* flushes */
+	int result;                /* of flush number `done` */
 	struct ovl_page *snapshot; /* FLUSH_PAGES of them */
 };
 
@@ -143,7 +143,7 @@ static int load(struct overlay *o, uint64_t i)
 	if (p->state == PAGE_UNKNOWN) {
 		for (slot = 0; slot < 2 && !r; slot++)
 			r = o->io->ops->pread(o->io, &pair[slot], sizeof pair[slot],
-					      o->map[slot] + i * OVL_PAGE_SIZE);
+			                      o->map[slot] + i * OVL_PAGE_SIZE);
 		slot = r ? -1 : ovl_page_choose(&o->h, i, pair);
 		if (slot >= 0) {
 			p->seq = le64_get(pair[slot].seq);
@@ -152,7 +152,7 @@ static int load(struct overlay *o, uint64_t i)
 		}
 		if (!r)
 			__atomic_store_n(&p->state, slot >= 0 ? PAGE_HELD : PAGE_EMPTY,
-					 __ATOMIC_RELEASE);
+			                 __ATOMIC_RELEASE);
 	}
 	pthread_mutex_unlock(&o->load);
 	return r;
@@ -173,7 +173,7 @@ static int get_word(struct overlay *o, uint64_t block, uint64_t *word)
 	}
 	/* An empty page is not looked at: that alone would make the kernel give it memory. */
 	*word = state == PAGE_EMPTY ? 0
-				    : le64toh(__atomic_load_n(word_of(o, block), __ATOMIC_ACQUIRE));
+	                            : le64toh(__atomic_load_n(word_of(o, block), __ATOMIC_ACQUIRE));
 	return 0;
 }
 
@@ -241,7 +241,7 @@ static int ovl_pread(struct dev *dev, void *buf, size_t len, uint64_t off)
 
 		if (!r)
 			r = present ? o->io->ops->pread(o->io, p, n, o->data_off + off)
-				    : read_base(o, p, n, off);
+			            : read_base(o, p, n, off);
 		if (r)
 			return r;
 		p += n;
@@ -261,7 +261,7 @@ static int ovl_extent(struct dev *dev, uint64_t off, struct dev_extent *ext)
 	if (r)
 		return r;
 	r = present ? o->io->ops->extent(o->io, o->data_off + off, ext)
-		    : dev_extent(o->base, off, ext);
+	            : dev_extent(o->base, off, ext);
 	if (!r)
 		ext->length = min64(ext->length, n);
 	return r;
@@ -339,7 +339,7 @@ static bool covers(struct overlay *o, uint64_t off, uint64_t len, uint64_t start
  * last one, and moves off, len and buf to what is left: present and whole blocks.
  */
 static int write_edges(struct overlay *o, uint64_t word, const char **buf, uint64_t *off,
-		       uint64_t *len)
+                       uint64_t *len)
 {
 	uint64_t first = align_down(*off, OVL_BLOCK), last, n;
 	int r;
@@ -386,7 +386,7 @@ static int fill_granule(struct overlay *o, const char *buf, uint64_t off, uint64
 	if (!r && len) {
 		/* The tail of the disk's last block, past the disk's end, has no meaning. */
 		r = buf ? o->io->ops->pwrite(o->io, buf, len, o->data_off + off)
-			: o->io->ops->punch(o->io, o->data_off + off, len);
+		        : o->io->ops->punch(o->io, o->data_off + off, len);
 	}
 	if (!r && (word & mask) != mask)
 		set_bits(o, block, mask);
@@ -546,7 +546,7 @@ static int write_snapshot(struct overlay *o, size_t n)
 	for (size_t k = 0; k < n; k++) {
 		uint64_t i = le64_get(o->snapshot[k].index);
 		int r = o->io->ops->pwrite(o->io, &o->snapshot[k], OVL_PAGE_SIZE,
-					   o->map[!o->shared->pages[i].slot] + i * OVL_PAGE_SIZE);
+		                           o->map[!o->shared->pages[i].slot] + i * OVL_PAGE_SIZE);
 
 		if (r == -ENOSPC)
 			return r;
@@ -732,7 +732,7 @@ static int map_shared(struct overlay *o)
 
 	o->shared_size = pages + o->npages * OVL_PAGE_SIZE;
 	o->shared = mmap(NULL, o->shared_size, PROT_READ | PROT_WRITE,
-			 MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	                 MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (o->shared == MAP_FAILED) {
 		o->shared = NULL;
 		return -ENOMEM;
@@ -742,8 +742,8 @@ static int map_shared(struct overlay *o)
 }
 
 int overlay_start(struct overlay_io *io, const struct ovl_header *h, int slot, struct dev *base,
-		  struct overlay_mode mode, const struct overlay_hooks *hooks, struct overlay **out,
-		  struct platter_error *err)
+                  struct overlay_mode mode, const struct overlay_hooks *hooks, struct overlay **out,
+                  struct platter_error *err)
 {
 	struct overlay *o = calloc(1, sizeof *o);
 	int r;
@@ -775,11 +775,11 @@ int overlay_start(struct overlay_io *io, const struct ovl_header *h, int slot, s
 	r = o->snapshot ? map_shared(o) : -ENOMEM;
 	if (r)
 		err_set(err, -r, "no memory for the overlay's map of %llu pages",
-			(unsigned long long)o->npages);
+		        (unsigned long long)o->npages);
 	else if (le64_get(h->virtual_size) != base->size)
 		r = err_set(err, ESTALE, "made for a disk of %llu bytes, this one has %llu",
-			    (unsigned long long)le64_get(h->virtual_size),
-			    (unsigned long long)base->size);
+		            (unsigned long long)le64_get(h->virtual_size),
+		            (unsigned long long)base->size);
 	else if (io->ops->sync && !mode.read_only && (r = put_header(o, OVL_OPEN)) != 0)
 		err_set(err, -r, "writing the header: %s", strerror(-r));
 	if (r) {

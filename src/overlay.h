@@ -33,7 +33,7 @@ int ovl_header_init(struct ovl_header *h, uint64_t size, struct platter_error *e
 
 /* The header that holds, checked: magic, crc, versions, features, geometry. *slot: which it was. */
 int ovl_header_read(struct overlay_io *io, struct ovl_header *h, int *slot,
-		    struct platter_error *err);
+                    struct platter_error *err);
 
 /* Write *h into slot with its crc; does not sync. */
 int ovl_header_write(struct overlay_io *io, struct ovl_header *h, int slot);
@@ -55,8 +55,8 @@ struct overlay_mode {
  * and a reference to base. hooks are copied.
  */
 int overlay_start(struct overlay_io *io, const struct ovl_header *h, int slot, struct dev *base,
-		  struct overlay_mode mode, const struct overlay_hooks *hooks, struct overlay **out,
-		  struct platter_error *err);
+                  struct overlay_mode mode, const struct overlay_hooks *hooks, struct overlay **out,
+                  struct platter_error *err);
 
 /* The overlay as a dev; it lives as long as the overlay and holds no reference. */
 struct dev *overlay_dev(struct overlay *o);
@@ -97,7 +97,7 @@ struct overlay_request {
  * user may still be flushing.
  */
 int overlay_open(const struct overlay_request *req, const struct overlay_hooks *hooks,
-		 struct overlay **out, struct platter_error *err);
+                 struct overlay **out, struct platter_error *err);
 
 /* ---- the base (overlay-base.c) ---- */
 
@@ -107,7 +107,7 @@ int overlay_open(const struct overlay_request *req, const struct overlay_hooks *
  * somebody has it open for writing. Both devs are borrowed.
  */
 int overlay_base_open(struct dev *file, struct dev *disk, uint32_t format,
-		      struct overlay_base **out, struct platter_error *err);
+                      struct overlay_base **out, struct platter_error *err);
 void overlay_base_close(struct overlay_base *b);
 
 /* Fill in header fields for a new overlay, fingerprint included. */
@@ -118,7 +118,7 @@ int overlay_base_record(struct overlay_base *b, struct ovl_base *rec, struct pla
  * was moved or touched, *rec is brought up to date and *moved set.
  */
 int overlay_base_match(struct overlay_base *b, struct ovl_base *rec, bool *moved,
-		       struct platter_error *err);
+                       struct platter_error *err);
 
 /* For overlay_hooks.base_intact, with arg = b: looks at the file again. */
 bool overlay_base_intact(struct overlay_base *b);

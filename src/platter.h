@@ -49,7 +49,8 @@ struct platter_options {
 	uint32_t session; /* of an optical disc, from 1; 0: the last */
 	bool lower;       /* show upper-case-only names in lower case */
 
-	/* Called with one line when something goes wrong while serving; any thread. NULL: silent. */
+	/* Called with one line when something goes wrong while serving; any thread. NULL: silent.
+	 */
 	void (*log)(void *arg, const char *line);
 	void *log_arg;
 };
@@ -60,7 +61,7 @@ struct platter_options {
  * every process that the caller forks in between.
  */
 int platter_open(const char *path, const struct platter_options *opt, struct platter **out,
-		 struct platter_error *err);
+                 struct platter_error *err);
 
 /*
  * Flush, mark the overlay as cleanly closed, free everything. The result is that of the flush:
@@ -135,9 +136,9 @@ enum platter_layout {
 /* How owners and modes are shown. */
 struct platter_view {
 	enum platter_layout layout;
-	uint32_t uid, gid;   /* of what has no owner of its own */
+	uint32_t uid, gid;         /* of what has no owner of its own */
 	bool force_uid, force_gid; /* uid, gid are for everything */
-	uint32_t umask;      /* taken off every mode */
+	uint32_t umask;            /* taken off every mode */
 };
 
 /*
@@ -145,11 +146,11 @@ struct platter_view {
  * only that one. The tree is closed by platter_tree_close, before p.
  */
 int platter_attach(struct platter *p, int part, const struct platter_view *view,
-		   struct platter_tree **out, struct platter_error *err);
+                   struct platter_tree **out, struct platter_error *err);
 
 /* The files. err->code is EINVAL for what is a usage error (several filesystems, no part). */
 int platter_mount(struct platter *p, int part, const struct platter_view *view,
-		  struct platter_tree **out, struct platter_error *err);
+                  struct platter_tree **out, struct platter_error *err);
 
 void platter_tree_close(struct platter_tree *tree);
 
@@ -158,29 +159,29 @@ bool platter_tree_writable(const struct platter_tree *tree);
 
 /* lookup fills *ino and *st; name is len bytes. */
 int platter_tree_lookup(struct platter_tree *tree, platter_ino dir, const char *name, size_t len,
-			platter_ino *ino, struct stat *st);
+                        platter_ino *ino, struct stat *st);
 int platter_tree_stat(struct platter_tree *tree, platter_ino ino, struct stat *st);
 int platter_tree_readlink(struct platter_tree *tree, platter_ino ino, char *buf, size_t size,
-			  size_t *len);
+                          size_t *len);
 
 /* Called for each entry, "." and ".." included, name terminated; next is the cookie after it.
  * Non-zero stops the listing. */
 typedef int platter_emit_fn(void *arg, const char *name, platter_ino ino, const struct stat *st,
-			    uint64_t next);
+                            uint64_t next);
 int platter_tree_readdir(struct platter_tree *tree, platter_ino dir, uint64_t cookie,
-			 platter_emit_fn *emit, void *arg);
+                         platter_emit_fn *emit, void *arg);
 
 /* Up to len bytes at off; *got is less only at the end of the file. */
 int platter_tree_read(struct platter_tree *tree, platter_ino ino, void *buf, size_t len,
-		      uint64_t off, size_t *got);
+                      uint64_t off, size_t *got);
 /* The whole of len bytes; -ENOSPC past the end, -EROFS when not writable. */
 int platter_tree_write(struct platter_tree *tree, platter_ino ino, const void *buf, size_t len,
-		       uint64_t off);
+                       uint64_t off);
 /* Make [off, off + len) read as zeros, giving its room back. */
 int platter_tree_zero(struct platter_tree *tree, platter_ino ino, uint64_t off, uint64_t len);
 /* As lseek(2) with SEEK_DATA (data) or SEEK_HOLE. */
 int platter_tree_seek(struct platter_tree *tree, platter_ino ino, uint64_t off, bool data,
-		      uint64_t *found);
+                      uint64_t *found);
 
 /* ---- overlays ---- */
 
@@ -193,15 +194,15 @@ struct platter_overlay_status {
 	bool clean;            /* it was closed cleanly */
 	uint64_t virtual_size; /* of the disk */
 	uint32_t block_size;
-	uint64_t blocks;        /* held */
-	uint64_t bytes_on_disk; /* taken by the file */
+	uint64_t blocks;                 /* held */
+	uint64_t bytes_on_disk;          /* taken by the file */
 	int64_t created, opened, closed; /* seconds since 1970; closed 0: not since opened */
-	char misfit[256];       /* why .fits is false */
+	char misfit[256];                /* why .fits is false */
 };
 
 /* Look at an overlay without opening it for writing; works while somebody has it open. */
 int platter_overlay_get_status(const char *path, struct platter_overlay_status *st,
-			       struct platter_error *err);
+                               struct platter_error *err);
 
 /* Remove an overlay with everything in it. Refuses one that is in use (EBUSY), and files that
  * are no overlay. */

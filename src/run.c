@@ -49,7 +49,7 @@ static int read_packed(const struct run_source *src, struct run *run, void *buf,
 	    !range_ok(run->skip, len, run->unpacked))
 		return -EIO;
 	r = cache_get(src->cache, (struct cache_key){run->dev, run->offset}, run->unpacked, unpack,
-		      run, &chunk);
+	              run, &chunk);
 	if (r)
 		return r;
 	memcpy(buf, (const char *)chunk->data + run->skip, len);

@@ -29,7 +29,8 @@ struct run {
 	enum run_kind kind;
 	uint64_t length; /* bytes from the asked offset on that this answer holds for, >= 1 */
 	struct dev *dev; /* RAW, PACKED: borrowed from the one who answers */
-	uint64_t offset; /* RAW, PARENT: of the asked byte; PACKED: of the chunk's first packed byte */
+	uint64_t offset; /* RAW, PARENT: of the asked byte; PACKED: of the chunk's first packed byte
+	                  */
 	/* PACKED only */
 	enum codec codec;
 	uint32_t packed;   /* bytes that the chunk takes in dev, <= RUN_CHUNK_MAX */

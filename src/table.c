@@ -80,14 +80,14 @@ static void check_range(struct partition *part, uint64_t disk_size)
 		return;
 	if (part->start >= disk_size) {
 		partition_problem(part, "starts at byte %" PRIu64 ", the disk has %" PRIu64,
-				  part->start, disk_size);
+		                  part->start, disk_size);
 		return;
 	}
 	part->usable = min64(part->size, disk_size - part->start);
 	if (part->usable < part->size)
 		partition_problem(part,
-				  "%" PRIu64 " bytes from byte %" PRIu64 ", the disk has %" PRIu64,
-				  part->size, part->start, disk_size);
+		                  "%" PRIu64 " bytes from byte %" PRIu64 ", the disk has %" PRIu64,
+		                  part->size, part->start, disk_size);
 }
 
 static int by_start(const void *a, const void *b)

@@ -26,12 +26,12 @@ enum table_source {
 struct partition {
 	uint32_t number;      /* as Linux numbers it */
 	uint64_t start, size; /* bytes, as recorded: may pass the end of the disk */
-	char type[40];        /* as the scheme writes it: "0x83", a GUID in lower case, "Apple_HFS" */
+	char type[40]; /* as the scheme writes it: "0x83", a GUID in lower case, "Apple_HFS" */
 	const char *type_name; /* in words, static; NULL when not known */
 	char name[112];
 	char uuid[40]; /* PARTUUID as Linux spells it, lower case */
 	bool bootable;
-	bool container; /* an extended partition: logical ones lie inside */
+	bool container;    /* an extended partition: logical ones lie inside */
 	char problem[128]; /* "" = none */
 
 	/* Set by table_check. */
@@ -59,8 +59,7 @@ struct table {
 int table_add(struct table *table, const struct partition *part);
 
 /* Record something wrong with the table as a whole; at most 32 are kept. */
-void table_problem(struct table *table, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+void table_problem(struct table *table, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Record something wrong with an entry; the first problem is kept. */
 void partition_problem(struct partition *part, const char *fmt, ...)

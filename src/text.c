@@ -71,11 +71,11 @@ size_t text_utf8_decode(const char *in, size_t len, uint32_t *c)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
 	const unsigned char *b = (const unsigned char *)in;
-	size_t n = b[0] < 0x80	     ? 1
-		   : b[0] >> 5 == 6  ? 2
-		   : b[0] >> 4 == 14 ? 3
-		   : b[0] >> 3 == 30 ? 4
-				     : 0;
+	size_t n = b[0] < 0x80       ? 1
+	           : b[0] >> 5 == 6  ? 2
+	           : b[0] >> 4 == 14 ? 3
+	           : b[0] >> 3 == 30 ? 4
+	                             : 0;
 	uint32_t v;
 
 	if (n == 0 || n > len)

@@ -100,7 +100,7 @@ static bool name_taken(const struct platter_tree *t, size_t first, const char *n
 enum by { BY_LABEL, BY_UUID, BY_PARTLABEL, BY_PARTUUID, BY_COUNT };
 
 static const char *const by_names[BY_COUNT] = {"by-label", "by-uuid", "by-partlabel",
-					       "by-partuuid"};
+                                               "by-partuuid"};
 
 static const char *by_value(const struct platter *p, size_t i, enum by by)
 {
@@ -226,7 +226,7 @@ static int build_devices(struct platter_tree *t, int only)
 	CHILDREN(t, 0, {
 		if (all || only == 0)
 			r = add(t, (struct node){.kind = NODE_DEV, .dev = dev_ref(t->p->disk)},
-				"disk");
+			        "disk");
 		if (!r && only != 0)
 			r = add(t, dir_node, "parts");
 		if (!r && all)
@@ -246,7 +246,7 @@ static int build_devices(struct platter_tree *t, int only)
 		CHILDREN(t, index_of(t, 0, ".platter"), r = add_info(t));
 	for (int by = 0; all && by < BY_COUNT && !r; by++)
 		CHILDREN(t, index_of(t, index_of(t, 0, "parts"), by_names[by]),
-			 r = add_links(t, by));
+		         r = add_links(t, by));
 	return r;
 }
 
@@ -258,7 +258,7 @@ static void list_numbers(const struct platter *p, char *out, size_t size)
 	out[0] = '\0';
 	for (size_t i = 0; i < p->table.nparts && used + 16 < size; i++)
 		used += (size_t)snprintf(out + used, size - used, "%s%" PRIu32, i ? ", " : "",
-					 p->table.parts[i].number);
+		                         p->table.parts[i].number);
 }
 
 static int no_such_part(const struct platter *p, int part, struct platter_error *err)
@@ -268,12 +268,12 @@ static int no_such_part(const struct platter *p, int part, struct platter_error 
 	list_numbers(p, numbers, sizeof numbers);
 	if (!numbers[0])
 		return err_set(err, ENOENT, "%s: no partition %d, there is no partition at all",
-			       p->path, part);
+		               p->path, part);
 	return err_set(err, ENOENT, "%s: no partition %d, there are %s", p->path, part, numbers);
 }
 
 int platter_attach(struct platter *p, int part, const struct platter_view *view,
-		   struct platter_tree **out, struct platter_error *err)
+                   struct platter_tree **out, struct platter_error *err)
 {
 	struct platter_tree *t;
 	int r;
@@ -314,13 +314,13 @@ static int not_browsable(const struct platter *p, int part, struct platter_error
 	name_place(p, part, place, sizeof place);
 	if (!id->type[0])
 		return err_set(err, EOPNOTSUPP,
-			       "%s: no known filesystem on %s; platter attach shows "
-			       "its bytes",
-			       p->path, place);
+		               "%s: no known filesystem on %s; platter attach shows "
+		               "its bytes",
+		               p->path, place);
 	return err_set(err, EOPNOTSUPP,
-		       "%s: %s on %s cannot be browsed; platter attach shows its "
-		       "bytes",
-		       p->path, id->type, place);
+	               "%s: %s on %s cannot be browsed; platter attach shows its "
+	               "bytes",
+	               p->path, id->type, place);
 }
 
 int tree_open_slot(struct platter_tree *t, unsigned s, struct platter_error *err)
@@ -347,7 +347,7 @@ int tree_open_slot(struct platter_tree *t, unsigned s, struct platter_error *err
 			slot->fs = NULL;
 			name_place(p, slot->part, place, sizeof place);
 			err_set(err, -slot->error, "%s: %s on %s: %s", p->path, slot->driver->name,
-				place, why.text[0] ? why.text : strerror(-slot->error));
+			        place, why.text[0] ? why.text : strerror(-slot->error));
 			if (!err)
 				disk_log(p, "%s on %s: %s", slot->driver->name, place, why.text);
 		}
@@ -421,10 +421,10 @@ static int too_many(const struct platter *p, struct platter_error *err)
 	for (size_t i = 0; i < p->table.nparts && used + 16 < sizeof numbers; i++)
 		if (p->parts[i].filesystem)
 			used += (size_t)snprintf(numbers + used, sizeof numbers - used,
-						 "%s%" PRIu32, used ? ", " : "",
-						 p->table.parts[i].number);
+			                         "%s%" PRIu32, used ? ", " : "",
+			                         p->table.parts[i].number);
 	return err_set(err, ENOTUNIQ, "%s: filesystems in partitions %s, choose one with -p",
-		       p->path, numbers);
+	               p->path, numbers);
 }
 
 /* layout=auto and single: the one filesystem that there is, or what the layout says of several. */
@@ -447,7 +447,7 @@ static int build_found(struct platter_tree *t, struct platter_error *err)
 }
 
 int platter_mount(struct platter *p, int part, const struct platter_view *view,
-		  struct platter_tree **out, struct platter_error *err)
+                  struct platter_tree **out, struct platter_error *err)
 {
 	struct platter_tree *t;
 	int index = -1, r;

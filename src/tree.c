@@ -104,7 +104,7 @@ static void static_stat(struct platter_tree *t, const struct node *node, struct 
 }
 
 static void fs_stat(const struct platter_tree *t, unsigned slot, const struct fs_attr *a,
-		    struct stat *st)
+                    struct stat *st)
 {
 	const struct platter_view *v = &t->view;
 
@@ -159,7 +159,7 @@ static bool name_ok(const char *name, size_t len)
 }
 
 static int enter_fs_node(struct platter_tree *t, const struct node *node, platter_ino *ino,
-			 struct stat *st)
+                         struct stat *st)
 {
 	struct place at = {0};
 	int r = enter_slot(t, node->slot, &at);
@@ -171,7 +171,7 @@ static int enter_fs_node(struct platter_tree *t, const struct node *node, platte
 }
 
 static int lookup_static(struct platter_tree *t, const struct node *dir, const char *name,
-			 size_t len, platter_ino *ino, struct stat *st)
+                         size_t len, platter_ino *ino, struct stat *st)
 {
 	if (dir->kind != NODE_DIR)
 		return -ENOTDIR;
@@ -190,7 +190,7 @@ static int lookup_static(struct platter_tree *t, const struct node *dir, const c
 }
 
 int platter_tree_lookup(struct platter_tree *t, platter_ino dir, const char *name, size_t len,
-			platter_ino *ino, struct stat *st)
+                        platter_ino *ino, struct stat *st)
 {
 	struct place at;
 	struct fs_attr a;
@@ -216,7 +216,7 @@ int platter_tree_lookup(struct platter_tree *t, platter_ino dir, const char *nam
 }
 
 int platter_tree_readlink(struct platter_tree *t, platter_ino ino, char *buf, size_t size,
-			  size_t *len)
+                          size_t *len)
 {
 	struct place at;
 	int r = find(t, ino, &at);
@@ -255,11 +255,11 @@ static int pass_on(void *arg, const struct fs_dirent *ent)
 	name[ent->len] = '\0';
 	fs_stat(l->t, l->at->slot, ent->attr, &st);
 	return l->emit(l->arg, name, number_of(l->t, l->at, ent->node), &st,
-		       ent->next + COOKIE_DOTDOT);
+	               ent->next + COOKIE_DOTDOT);
 }
 
 static int list_static(struct platter_tree *t, const struct node *dir, uint64_t from,
-		       platter_emit_fn *emit, void *arg)
+                       platter_emit_fn *emit, void *arg)
 {
 	if (dir->kind != NODE_DIR)
 		return -ENOTDIR;
@@ -270,14 +270,14 @@ static int list_static(struct platter_tree *t, const struct node *dir, uint64_t 
 		static_stat(t, node, &st);
 		/* A filesystem that is not open yet has no number yet: 0 says so. */
 		if (emit(arg, node->name, node->kind == NODE_FS ? 0 : dir->first + k + 1, &st,
-			 k + 1 + COOKIE_DOTDOT))
+		         k + 1 + COOKIE_DOTDOT))
 			break;
 	}
 	return 0;
 }
 
 int platter_tree_readdir(struct platter_tree *t, platter_ino dir, uint64_t cookie,
-			 platter_emit_fn *emit, void *arg)
+                         platter_emit_fn *emit, void *arg)
 {
 	struct listing l = {.t = t, .emit = emit, .arg = arg};
 	struct place at;
@@ -306,7 +306,7 @@ int platter_tree_readdir(struct platter_tree *t, platter_ino dir, uint64_t cooki
 
 /* The device of a static node, or what maps a file of a filesystem. */
 static int contents(struct platter_tree *t, platter_ino ino, struct dev **dev,
-		    struct run_source *src)
+                    struct run_source *src)
 {
 	struct place at;
 	struct fs_attr a;
@@ -335,7 +335,7 @@ static int contents(struct platter_tree *t, platter_ino ino, struct dev **dev,
 }
 
 int platter_tree_read(struct platter_tree *t, platter_ino ino, void *buf, size_t len, uint64_t off,
-		      size_t *got)
+                      size_t *got)
 {
 	struct run_source src;
 	struct dev *dev;
@@ -349,7 +349,7 @@ int platter_tree_read(struct platter_tree *t, platter_ino ino, void *buf, size_t
 	r = dev ? dev_pread(dev, buf, len, off) : run_read(&src, buf, len, off);
 	if (r)
 		disk_log(t->p, "reading %zu bytes at %llu of node %llu: %s", len,
-			 (unsigned long long)off, (unsigned long long)ino, strerror(-r));
+		         (unsigned long long)off, (unsigned long long)ino, strerror(-r));
 	else
 		*got = len;
 	return r;
@@ -362,7 +362,7 @@ bool platter_tree_writable(const struct platter_tree *t)
 }
 
 int platter_tree_write(struct platter_tree *t, platter_ino ino, const void *buf, size_t len,
-		       uint64_t off)
+                       uint64_t off)
 {
 	struct run_source src;
 	struct dev *dev;
@@ -385,7 +385,7 @@ int platter_tree_zero(struct platter_tree *t, platter_ino ino, uint64_t off, uin
 }
 
 int platter_tree_seek(struct platter_tree *t, platter_ino ino, uint64_t off, bool data,
-		      uint64_t *found)
+                      uint64_t *found)
 {
 	struct run_source src;
 	struct dev *dev;

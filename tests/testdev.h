@@ -26,7 +26,7 @@ bool testdev_is_pattern(const void *buf, size_t len, uint64_t off);
 /* Passes everything on to lower, which it takes a reference of, and counts; on demand it fails. */
 struct testdev_log {
 	unsigned preads, pwrites, zeros, flushes;
-	int fail;	/* an errno for the calls below, 0: none */
+	int fail;       /* an errno for the calls below, 0: none */
 	unsigned after; /* ... from this many calls on */
 	uint64_t last_off;
 	size_t last_len;

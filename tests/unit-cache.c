@@ -17,7 +17,7 @@
 struct making {
 	uint64_t value;
 	int result;
-	unsigned made;	  /* how often */
+	unsigned made;    /* how often */
 	unsigned at_once; /* running now */
 	unsigned slow_us;
 };

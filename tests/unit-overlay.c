@@ -19,7 +19,7 @@
 #include "testdev.h"
 
 /* A disk whose last block is not whole, in two granules. */
-#define DISK	((uint64_t)100 * OVL_BLOCK + 1536)
+#define DISK    ((uint64_t)100 * OVL_BLOCK + 1536)
 #define SECTORS (DISK / CRASH_SECTOR)
 
 static uint64_t random_state = 88172645463325252u;

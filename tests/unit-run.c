@@ -39,13 +39,13 @@ static int map(void *self, uint64_t node, uint64_t off, struct run *run)
 		return 0;
 	case 2:
 		*run = (struct run){.kind = RUN_PACKED,
-				    .length = run->length,
-				    .dev = l->file,
-				    .offset = 1 << 20,
-				    .codec = CODEC_ZLIB,
-				    .packed = l->packed,
-				    .unpacked = UNIT,
-				    .skip = (uint32_t)in};
+		                    .length = run->length,
+		                    .dev = l->file,
+		                    .offset = 1 << 20,
+		                    .codec = CODEC_ZLIB,
+		                    .packed = l->packed,
+		                    .unpacked = UNIT,
+		                    .skip = (uint32_t)in};
 		return 0;
 	case 3:
 		run->kind = RUN_PARENT;
@@ -142,11 +142,11 @@ int main(void)
 	struct layout l = {0};
 	struct dev *file = file_with_chunk(&l), *parent = testdev_pattern(3 * UNIT + 1000), *d;
 	struct run_source src = {.map = map,
-				 .self = &l,
-				 .node = 5,
-				 .size = 5 * UNIT,
-				 .parent = parent,
-				 .cache = cache_new(1 << 20)};
+	                         .self = &l,
+	                         .node = 5,
+	                         .size = 5 * UNIT,
+	                         .parent = parent,
+	                         .cache = cache_new(1 << 20)};
 	char buf[8];
 
 	reads_across_kinds(&src);

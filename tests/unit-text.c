@@ -46,7 +46,7 @@ static void utf16_becomes_utf8(void)
 	/* Lone surrogates: at the end, before something else, in the wrong order. */
 	UTF16("\xd8\x3d", "\xef\xbf\xbd");
 	UTF16("\xd8\x3d\0A", "\xef\xbf\xbd"
-			     "A");
+	                     "A");
 	UTF16("\xdd\xfb\xd8\x3d", "\xef\xbf\xbd\xef\xbf\xbd");
 	UTF16("\xd8\x3d\xd8\x3d\xdd\xfb", "\xef\xbf\xbd\xf0\x9f\x97\xbb");
 }
@@ -71,7 +71,7 @@ static void utf16_is_cut_between_characters(void)
 static void guid_is_mixed_endian(void)
 {
 	static const uint8_t guid[16] = {0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11,
-					 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b};
+	                                 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b};
 	char out[37];
 
 	text_guid(guid, out);

@@ -34,7 +34,7 @@ enum {
 struct cli {
 	struct platter_options open; /* what belongs to the image */
 	struct platter_view view;
-	int part;	     /* PLATTER_PART_ALL when none was named */
+	int part;            /* PLATTER_PART_ALL when none was named */
 	bool overlay_beside; /* --overlay without a value */
 
 	bool foreground, debug, quiet, verbose;
@@ -42,7 +42,7 @@ struct cli {
 	bool json, longer, recursive, lazy, all, yes;
 
 	char *owned_overlay; /* what open.overlay points to */
-	char **args;	     /* operands */
+	char **args;         /* operands */
 	int nargs;
 };
 

@@ -73,7 +73,7 @@ static int cat_device(struct cli *cli)
 
 	if (cli->part == PLATTER_PART_ALL) {
 		complain("cat: needs a PATH, or -p N for the bytes of a partition (0: the whole "
-			 "disk)");
+		         "disk)");
 		return EXIT_USAGE;
 	}
 	p = cli_open(cli, cli->args[0]);

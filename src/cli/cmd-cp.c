@@ -147,7 +147,7 @@ static void keep_attributes(int fd, const struct stat *st)
 static int copy_file(struct cp *cp, const struct walk_node *node, int dir, const char *name)
 {
 	int fd = openat(dir, name,
-			O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	                O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
 	int r;
 
 	if (fd < 0)
@@ -177,7 +177,7 @@ static int copy_link(struct cp *cp, const struct walk_node *node, int dir, const
 }
 
 static void copy_node(struct cp *cp, const struct walk_node *node, int dir, const char *name,
-		      const char *shown, size_t depth);
+                      const char *shown, size_t depth);
 
 static int copy_entries(struct cp *cp, platter_ino from, int dir, const char *shown, size_t depth)
 {
@@ -206,7 +206,7 @@ static int copy_entries(struct cp *cp, platter_ino from, int dir, const char *sh
 }
 
 static int copy_dir(struct cp *cp, const struct walk_node *node, int dir, const char *name,
-		    const char *shown, size_t depth)
+                    const char *shown, size_t depth)
 {
 	int fd, r;
 
@@ -226,7 +226,7 @@ static int copy_dir(struct cp *cp, const struct walk_node *node, int dir, const 
 }
 
 static void copy_node(struct cp *cp, const struct walk_node *node, int dir, const char *name,
-		      const char *shown, size_t depth)
+                      const char *shown, size_t depth)
 {
 	int r;
 
@@ -276,7 +276,7 @@ static int open_folder(const char *path, char *name, size_t size)
 }
 
 static void copy_operand(struct cp *cp, const struct walk_node *node, const char *path,
-			 const char *dest, bool into)
+                         const char *dest, bool into)
 {
 	char name[256], dest_name[256];
 	int dir, r;

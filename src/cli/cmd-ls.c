@@ -37,11 +37,11 @@ static void put_mode(mode_t mode)
 	static const char letters[] = "rwxrwxrwx";
 	char text[11];
 
-	text[0] = S_ISDIR(mode)	   ? 'd'
-		  : S_ISLNK(mode)  ? 'l'
-		  : S_ISFIFO(mode) ? 'p'
-		  : S_ISSOCK(mode) ? 's'
-				   : '-';
+	text[0] = S_ISDIR(mode)    ? 'd'
+	          : S_ISLNK(mode)  ? 'l'
+	          : S_ISFIFO(mode) ? 'p'
+	          : S_ISSOCK(mode) ? 's'
+	                           : '-';
 	for (int i = 0; i < 9; i++)
 		text[i + 1] = mode & (0400u >> i) ? letters[i] : '-';
 	text[10] = '\0';
@@ -94,7 +94,7 @@ static bool loops(const struct ls *ls, platter_ino ino, size_t depth)
 static void list_dir(struct ls *ls, platter_ino dir, const char *path, size_t depth);
 
 static void list_below(struct ls *ls, platter_ino dir, struct walk_entry *e, const char *path,
-		       size_t depth)
+                       size_t depth)
 {
 	char *below;
 	int r = walk_enter(ls->tree, dir, e);

@@ -67,7 +67,7 @@ static char *describe(const struct session *s)
 	char *text;
 
 	if (asprintf(&text, "verb=%s\nimage=%s\noverlay=%s\ndaemon=%d\nsupervisor=%d\n", s->verb,
-		     platter_path(s->p), overlay ? overlay : "", (int)getpid(), (int)getppid()) < 0)
+	             platter_path(s->p), overlay ? overlay : "", (int)getpid(), (int)getppid()) < 0)
 		return NULL;
 	return text;
 }
@@ -220,8 +220,8 @@ static int start(struct session *s, bool print)
 }
 
 static int open_and_serve(struct cli *cli, const char *verb,
-			  int (*build)(struct platter *, int, const struct platter_view *,
-				       struct platter_tree **, struct platter_error *))
+                          int (*build)(struct platter *, int, const struct platter_view *,
+                                       struct platter_tree **, struct platter_error *))
 {
 	struct session s = {.cli = cli, .verb = verb};
 	const char *image = cli->args[0], *dir = cli->nargs > 1 ? cli->args[1] : NULL;

@@ -102,7 +102,7 @@ int cmd_status(struct cli *cli)
 
 	if (!path || !path[0] || strcmp(path, "ram") == 0) {
 		complain("%s: %s", cli->args[0],
-			 path && path[0] ? "its overlay is in memory" : "has no overlay");
+		         path && path[0] ? "its overlay is in memory" : "has no overlay");
 		status = EXIT_IMAGE;
 	} else if (platter_overlay_get_status(path, &st, &err) != 0) {
 		complain("%s", err.text);
@@ -122,7 +122,7 @@ static bool consent(const char *path, const struct platter_overlay_status *st)
 	char answer[16];
 
 	fprintf(stderr, "%s holds %llu changed blocks of %s. Remove them for ever? [y/N] ", path,
-		(unsigned long long)st->blocks, st->base);
+	        (unsigned long long)st->blocks, st->base);
 	return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
@@ -135,7 +135,7 @@ int cmd_discard(struct cli *cli)
 	if (!cli->yes) {
 		if (!isatty(STDIN_FILENO)) {
 			complain("discard: removes %s for ever; --yes says that this is meant",
-				 path);
+			         path);
 			return EXIT_USAGE;
 		}
 		if (platter_overlay_get_status(path, &st, &err) != 0) {

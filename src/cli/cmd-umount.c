@@ -53,7 +53,7 @@ static int say_what_was_kept(const struct cli *cli, const struct mount *m)
 	/* Somebody who attached it meanwhile found it closed and has it open again. */
 	if (!st.clean && !st.in_use) {
 		complain("%s: was not closed cleanly: changes since the last fsync may be lost",
-			 m->overlay);
+		         m->overlay);
 		return EXIT_SYSTEM;
 	}
 	if (!cli->quiet)
@@ -92,7 +92,7 @@ static int umount_one(const struct cli *cli, const struct mount *m)
 		if (r == -EBUSY && holders_print(m->dir))
 			return EXIT_SYSTEM;
 		complain("%s: %s", m->dir,
-			 r == -EBUSY ? "is busy; -l detaches it all the same" : strerror(-r));
+		         r == -EBUSY ? "is busy; -l detaches it all the same" : strerror(-r));
 		return EXIT_SYSTEM;
 	}
 	/* Lazily, it goes on until the last one lets go: that may be never. */
@@ -115,7 +115,7 @@ static int umount_one(const struct cli *cli, const struct mount *m)
 
 /* The mounts that were meant: all, that on a directory, or those of an image. */
 static bool is_meant(const struct cli *cli, const char *dir, const char *image,
-		     const struct mount *m)
+                     const struct mount *m)
 {
 	return cli->all || (dir && strcmp(m->dir, dir) == 0) ||
 	       (image && strcmp(m->image, image) == 0);

@@ -155,15 +155,15 @@ static int fill(void *arg, const char *name, platter_ino ino, const struct stat 
 {
 	struct filling *d = arg;
 	struct fuse_entry_param e = {.attr = *st,
-				     .attr_timeout = d->timeout,
-				     .entry_timeout = LONG_TIMEOUT};
+	                             .attr_timeout = d->timeout,
+	                             .entry_timeout = LONG_TIMEOUT};
 	bool dots = name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
 	size_t n, room = d->size - d->used;
 
 	/* The dots are not looked up by being listed. */
 	e.ino = dots ? 0 : ino;
 	n = d->plus ? fuse_add_direntry_plus(d->req, d->buf + d->used, room, name, &e, (off_t)next)
-		    : fuse_add_direntry(d->req, d->buf + d->used, room, name, st, (off_t)next);
+	            : fuse_add_direntry(d->req, d->buf + d->used, room, name, st, (off_t)next);
 	if (n > room)
 		return 1;
 	d->used += n;
@@ -191,14 +191,14 @@ static void read_directory(fuse_req_t req, fuse_ino_t ino, size_t size, off_t of
 }
 
 static void do_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-		       struct fuse_file_info *fi)
+                       struct fuse_file_info *fi)
 {
 	(void)fi;
 	read_directory(req, ino, size, off, false);
 }
 
 static void do_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-			   struct fuse_file_info *fi)
+                           struct fuse_file_info *fi)
 {
 	(void)fi;
 	read_directory(req, ino, size, off, true);
@@ -206,8 +206,8 @@ static void do_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t of
 
 /* What `platter list` and `umount` ask the root. */
 static void do_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
-		     struct fuse_file_info *fi, unsigned flags, const void *in, size_t in_size,
-		     size_t out_size)
+                     struct fuse_file_info *fi, unsigned flags, const void *in, size_t in_size,
+                     size_t out_size)
 {
 	const char *text = front_of(req)->description;
 	size_t len = strlen(text) + 1;
@@ -246,7 +246,7 @@ static void *buffer(struct front *f, size_t size)
 }
 
 static void do_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-		    struct fuse_file_info *fi)
+                    struct fuse_file_info *fi)
 {
 	struct front *f = front_of(req);
 	void *buf = buffer(f, size);
@@ -262,7 +262,7 @@ static void do_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 }
 
 static void do_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
-		     struct fuse_file_info *fi)
+                     struct fuse_file_info *fi)
 {
 	uint64_t found;
 	int r;
@@ -318,7 +318,7 @@ static void do_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 }
 
 static void do_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
-		     struct fuse_file_info *fi)
+                     struct fuse_file_info *fi)
 {
 	struct front *f = front_of(req);
 	struct stat st;
@@ -347,7 +347,7 @@ static void do_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_f
 }
 
 static void do_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
-			 struct fuse_file_info *fi)
+                         struct fuse_file_info *fi)
 {
 	struct front *f = front_of(req);
 	struct stat st;
@@ -361,7 +361,7 @@ static void do_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, of
 		r = mode & FALLOC_FL_KEEP_SIZE ? 0 : -ENOSPC;
 	else if (!r)
 		r = platter_tree_zero(f->tree, ino, (uint64_t)off,
-				      (uint64_t)(len < st.st_size - off ? len : st.st_size - off));
+		                      (uint64_t)(len < st.st_size - off ? len : st.st_size - off));
 	reply_error(req, r);
 }
 
@@ -371,7 +371,7 @@ static void do_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, of
  * change a node is refused.
  */
 static void do_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set,
-		       struct fuse_file_info *fi)
+                       struct fuse_file_info *fi)
 {
 	struct front *f = front_of(req);
 	struct stat st;
@@ -389,7 +389,7 @@ static void do_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to
 }
 
 static void refuse_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
-			 dev_t rdev)
+                         dev_t rdev)
 {
 	(void)parent;
 	(void)name;
@@ -483,7 +483,7 @@ static int add_options(struct fuse_args *args, const struct cli *cli, const stru
 }
 
 struct front *front_mount(const struct cli *cli, struct platter *p, struct platter_tree *tree,
-			  const char *dir)
+                          const char *dir)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	struct front *f = calloc(1, sizeof *f);

@@ -13,7 +13,7 @@ struct front;
  * borrowed. NULL after a message.
  */
 struct front *front_mount(const struct cli *cli, struct platter *p, struct platter_tree *tree,
-			  const char *dir);
+                          const char *dir);
 void front_describe(struct front *f, char *description);
 
 /* Serve until the mount is gone or a signal ends it. 0, or what ended it. */

@@ -113,7 +113,7 @@ static bool print_loops(const char *dir)
 			backing[strcspn(backing, "\n")] = '\0';
 			if (is_below(backing, dir)) {
 				complain("%s: is busy: loop device /dev/%s is on %s", dir,
-					 e->d_name, backing);
+				         e->d_name, backing);
 				found = true;
 			}
 		}

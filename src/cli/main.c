@@ -12,23 +12,23 @@
 
 static const struct command commands[] = {
 	{"mount", cmd_mount, OPT_IMAGE | OPT_OVERLAY | OPT_SERVE, 1, 2, "[OPTIONS] IMAGE [DIR]",
-	 "show the files inside an image"},
+         "show the files inside an image"},
 	{"attach", cmd_attach, OPT_IMAGE | OPT_OVERLAY | OPT_SERVE, 1, 2, "[OPTIONS] IMAGE [DIR]",
-	 "show the disk and its partitions as file nodes"},
+         "show the disk and its partitions as file nodes"},
 	{"umount", cmd_umount, OPT_UMOUNT, 0, 1, "[-l] DIR | IMAGE | --all",
-	 "detach, and return when everything is on disk"},
+         "detach, and return when everything is on disk"},
 	{"list", cmd_list, OPT_JSON, 0, 0, "[--json]", "what is mounted"},
 	{"info", cmd_info, OPT_IMAGE | OPT_OVERLAY | OPT_LOOK | OPT_JSON, 1, 1,
-	 "[OPTIONS] [--json] IMAGE", "container, partition table, gaps and filesystems"},
+         "[OPTIONS] [--json] IMAGE", "container, partition table, gaps and filesystems"},
 	{"ls", cmd_ls, OPT_IMAGE | OPT_OVERLAY | OPT_LOOK | OPT_LIST, 1, 2,
-	 "[OPTIONS] [-lR] IMAGE [PATH]", "list files inside, without mounting"},
+         "[OPTIONS] [-lR] IMAGE [PATH]", "list files inside, without mounting"},
 	{"cat", cmd_cat, OPT_IMAGE | OPT_OVERLAY | OPT_LOOK, 1, 2, "[OPTIONS] IMAGE [PATH]",
-	 "write a file (or with -p and no PATH a partition) to stdout"},
+         "write a file (or with -p and no PATH a partition) to stdout"},
 	{"cp", cmd_cp, OPT_IMAGE | OPT_OVERLAY | OPT_LOOK | OPT_COPY, 3, -1,
-	 "[OPTIONS] [-r] IMAGE PATH... DEST", "copy files out, without mounting"},
+         "[OPTIONS] [-r] IMAGE PATH... DEST", "copy files out, without mounting"},
 	{"status", cmd_status, OPT_JSON, 1, 1, "[--json] OVERLAY | DIR", "what an overlay holds"},
 	{"discard", cmd_discard, OPT_YES, 1, 1, "[--yes] OVERLAY",
-	 "remove an overlay and the changes in it"},
+         "remove an overlay and the changes in it"},
 };
 
 #define COMMANDS (sizeof commands / sizeof *commands)

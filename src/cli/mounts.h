@@ -20,8 +20,8 @@
 struct mount {
 	char *dir, *image;
 	unsigned major, minor; /* of the mount's device number: never the same twice at one time */
-	bool answers;	       /* else it is stale, or another user's */
-	bool stale;	       /* its daemon is gone */
+	bool answers;          /* else it is stale, or another user's */
+	bool stale;            /* its daemon is gone */
 	char *verb, *overlay;  /* NULL when it does not answer; overlay "" = none */
 	pid_t daemon, supervisor;
 };

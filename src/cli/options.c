@@ -117,11 +117,11 @@ static bool parse_tree(struct cli *cli, const char *text)
 static bool ignored(const char *name)
 {
 	static const char *const names[] = {
-		"rw",	   "dev",      "suid",	     "exec",	   "nodev",
+		"rw",      "dev",      "suid",       "exec",       "nodev",
 		"nosuid",  "noexec",   "noatime",    "relatime",   "atime",
-		"_netdev", "nofail",   "user",	     "users",	   "nouser",
-		"auto",	   "noauto",   "owner",	     "defaults",   "async",
-		"sync",	   "diratime", "nodiratime", "norelatime", "strictatime",
+		"_netdev", "nofail",   "user",       "users",      "nouser",
+		"auto",    "noauto",   "owner",      "defaults",   "async",
+		"sync",    "diratime", "nodiratime", "norelatime", "strictatime",
 	};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -351,14 +351,14 @@ static int take(struct cli *cli, const struct command *command, int c)
 static int check_operands(const struct command *command, struct cli *cli)
 {
 	bool missing = cli->nargs < command->min_args ||
-		       ((command->options & OPT_UMOUNT) && cli->nargs == 0 && !cli->all);
+	               ((command->options & OPT_UMOUNT) && cli->nargs == 0 && !cli->all);
 
 	if (missing)
 		complain("%s: too few operands; platter %s %s", command->name, command->name,
-			 command->synopsis);
+		         command->synopsis);
 	else if (command->max_args >= 0 && cli->nargs > command->max_args)
 		complain("%s: %s is one operand too many; platter %s %s", command->name,
-			 cli->args[command->max_args], command->name, command->synopsis);
+		         cli->args[command->max_args], command->name, command->synopsis);
 	else
 		return EXIT_OK;
 	return EXIT_USAGE;
@@ -413,7 +413,7 @@ static bool name_overlay(struct cli *cli, const char *path)
 	/* What is beside a device node is /dev: no place to keep anything. */
 	if (stat(path, &st) == 0 && S_ISBLK(st.st_mode)) {
 		complain("%s: is a block device, --overlay=FILE must say where its overlay is",
-			 path);
+		         path);
 		return false;
 	}
 	if (asprintf(&cli->owned_overlay, "%s.overlay", path) < 0) {

@@ -63,7 +63,7 @@ static int check_existing(const char *dir, const struct stat *st)
 		complain("%s: the directory is not empty", dir);
 	else if (!parent_is_safe(dir))
 		complain("%s: its parent directory can be written to by others and is not sticky",
-			 dir);
+		         dir);
 	else
 		return EXIT_OK;
 	return EXIT_IMAGE;
@@ -88,8 +88,8 @@ static int use_wanted(const char *wanted, struct place *place)
 		status = parent_is_safe(place->dir) ? EXIT_OK : EXIT_IMAGE;
 		if (status)
 			complain("%s: its parent directory can be written to by others and is not "
-				 "sticky",
-				 place->dir);
+			         "sticky",
+			         place->dir);
 		return status;
 	}
 	complain("%s: %s", wanted, strerror(errno));
@@ -115,7 +115,7 @@ static char *home(void)
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST) {
 		complain("%s: %s", dir, strerror(errno));
 	} else if (lstat(dir, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != getuid() ||
-		   (st.st_mode & 022)) {
+	           (st.st_mode & 022)) {
 		complain("%s: must be a directory of yours that nobody else can write to", dir);
 	} else {
 		return dir;

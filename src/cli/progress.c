@@ -32,10 +32,10 @@ static void draw(struct progress *p)
 	part = part > 1 ? 1 : part;
 	full = (int)(part * WIDTH);
 	fprintf(stderr, "\r[%.*s%*s] %3d%%  %.0f MiB/s  %.0f s left \033[K", full,
-		"##############################", WIDTH - full, "", (int)(part * 100),
-		rate / 1048576,
-		rate > 1 ? (double)(p->total - (p->done < p->total ? p->done : p->total)) / rate
-			 : 0);
+	        "##############################", WIDTH - full, "", (int)(part * 100),
+	        rate / 1048576,
+	        rate > 1 ? (double)(p->total - (p->done < p->total ? p->done : p->total)) / rate
+	                 : 0);
 	clock_gettime(CLOCK_MONOTONIC, &p->drawn);
 }
 

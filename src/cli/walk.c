@@ -121,7 +121,7 @@ struct collecting {
 };
 
 static int collect(void *arg, const char *name, platter_ino ino, const struct stat *st,
-		   uint64_t next)
+                   uint64_t next)
 {
 	struct collecting *c = arg;
 	struct walk_entry e = {.ino = ino, .st = *st};
@@ -178,7 +178,7 @@ int walk_enter(struct platter_tree *tree, platter_ino dir, struct walk_entry *en
 	if (entry->ino)
 		return 0;
 	return platter_tree_lookup(tree, dir, entry->name, strlen(entry->name), &entry->ino,
-				   &entry->st);
+	                           &entry->st);
 }
 
 /* ---- opening ---- */
