@@ -19,7 +19,8 @@ expect 32 "$PLATTER" status mnt
 detach mnt
 grep -q 'in memory and are gone' out || fail "umount does not say that the changes are gone"
 same "the image" "$(sha256 disk.img)" "$sum"
-same "files" "$(ls -A | LC_ALL=C sort | tr '\n' ' ')" "bytes disk.img err out "
+same "files" "$(find . -mindepth 1 -printf '%f\n' | LC_ALL=C sort | tr '\n' ' ')" \
+	"bytes disk.img err out "
 attach disk.img mnt --overlay=ram
 same_bytes disk.img mnt/disk
 detach mnt

@@ -21,8 +21,9 @@ same "times" "$(json out "$from <= j['created'] <= j['opened'] <= $from + 30")" 
 
 # Blocks on disk, of several pages of the map.
 head -c 8192 /dev/zero | tr '\0' x >two
-poke mnt/disk 5M <two && poke mnt/disk 200M <two && poke mnt/disk 299M "" || fail "writing"
-printf y | poke mnt/disk $((300 * 1048576 - 1)) || fail "writing"
+poke mnt/disk 5M <two || fail "writing"
+poke mnt/disk 200M <two || fail "writing"
+poke mnt/disk $((300 * 1048576 - 1)) y || fail "writing"
 cp out before
 expect 0 "$PLATTER" status --json mnt
 same "by directory" "$(json out 'j["blocks"], j["in_use"]')" "(5, True)"

@@ -19,16 +19,22 @@ struct making {
 	int result;
 	unsigned made;    /* how often */
 	unsigned at_once; /* running now */
-	unsigned slow_us;
+	/* Take until so many others wait for it. */
+	struct cache *cache;
+	unsigned wait_for;
 };
 
 static int make(void *arg, void *data, size_t size)
 {
 	struct making *m = arg;
+	struct cache_counters count = {0};
 
 	CHECK(__atomic_add_fetch(&m->at_once, 1, __ATOMIC_SEQ_CST) == 1);
 	__atomic_add_fetch(&m->made, 1, __ATOMIC_SEQ_CST);
-	usleep(m->slow_us);
+	while (m->wait_for && count.waits < m->wait_for) {
+		usleep(1000);
+		cache_get_counters(m->cache, &count);
+	}
 	memset(data, (int)m->value, size);
 	__atomic_sub_fetch(&m->at_once, 1, __ATOMIC_SEQ_CST);
 	return m->result;
@@ -119,7 +125,7 @@ static void *race(void *arg)
 static void one_makes_it_and_the_others_wait(int result)
 {
 	struct cache *c = cache_new(64 * CHUNK);
-	struct making m = {.value = 9, .result = result, .slow_us = 100000};
+	struct making m = {.value = 9, .result = result, .cache = c, .wait_for = 15};
 	struct cache_counters count;
 	struct racer racers[16];
 	pthread_t threads[16];
@@ -133,9 +139,10 @@ static void one_makes_it_and_the_others_wait(int result)
 		CHECK(racers[i].result == result);
 	}
 	cache_get_counters(c, &count);
-	CHECK(m.made == 1 && count.makes == 1 && count.waits + count.hits == 15);
+	CHECK(m.made == 1 && count.makes == 1 && count.waits == 15 && count.hits == 0);
 	if (result) { /* a failure is not remembered */
 		m.result = 0;
+		m.wait_for = 0;
 		race(&racers[0]);
 		CHECK(racers[0].result == 0 && m.made == 2);
 	}
