@@ -85,14 +85,12 @@ static bool asked_for(const char *arg, const char *shorter, const char *longer)
 	return strcmp(arg, shorter) == 0 || strcmp(arg, longer) == 0;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	const struct command *command;
 	struct cli cli;
 	int status;
 
-	/* A limit on file sizes is an error of the write, not the end of the program. */
-	signal(SIGXFSZ, SIG_IGN);
 	if (argc < 2) {
 		complain("no command; platter -h lists them");
 		return EXIT_USAGE;
@@ -116,9 +114,19 @@ int main(int argc, char **argv)
 		command = find("mount");
 	}
 	status = cli_parse(command, argc, argv, &cli);
-	if (status == EXIT_OK)
+	if (status == EXIT_OK && !cli.answered)
 		status = command->run(&cli);
 	cli_free(&cli);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	int status;
+
+	/* A limit on file sizes is an error of the write, not the end of the program. */
+	signal(SIGXFSZ, SIG_IGN);
+	status = run(argc, argv);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		complain("standard output: %s", strerror(errno));
 		return status ? status : EXIT_SYSTEM;

@@ -379,11 +379,13 @@ int cli_parse(const struct command *command, int argc, char **argv, struct cli *
 		if (c == 'h') {
 			printf("platter %s %s\n  %s\n", command->name, command->synopsis,
 			       command->summary);
-			exit(EXIT_OK);
+			cli->answered = true;
+			return EXIT_OK;
 		}
 		if (c == 'V') {
 			puts("platter " PACKAGE_VERSION);
-			exit(EXIT_OK);
+			cli->answered = true;
+			return EXIT_OK;
 		}
 		if (c == ':') {
 			complain("%s: needs a value", argv[optind - 1]);
