@@ -15,22 +15,19 @@ fuse3.pc:libfuse3-dev blkid.pc:libblkid-dev zlib.pc:zlib1g-dev
 libdeflate.pc:libdeflate-dev libzstd.pc:libzstd-dev libcrypto.pc:libssl-dev
 '
 
-# The tools that the tests ask for by `requires`, and those that the tests' own library takes for
-# granted. Those of essential packages (coreutils, util-linux) are left out.
+# The tools that tests ask for by `requires`. Those of essential packages (coreutils, diffutils,
+# util-linux) are left out.
 # shellcheck disable=SC2034
 test_needs='
-debugfs:e2fsprogs e2fsck:e2fsprogs e2label:e2fsprogs mkfs.ext4:e2fsprogs mke2fs:e2fsprogs
-dumpe2fs:e2fsprogs tune2fs:e2fsprogs chattr:e2fsprogs resize2fs:e2fsprogs
-fio:fio gcc:build-essential genisoimage:genisoimage getfattr:attr setfattr:attr
-losetup:mount mount:mount umount:mount swapon:mount
-mcopy:mtools mdir:mtools mkfs.fat:dosfstools mkfs.vfat:dosfstools fsck.fat:dosfstools
-mksquashfs:squashfs-tools mkfs.xfs:xfsprogs mkudffs:udftools mkzftree:zisofs-tools
-nm:binutils objdump:binutils readelf:binutils parted:parted perl:perl pgrep:procps ps:procps
-pkill:procps podchecker:perl man:man-db python3:python3
-qemu-img:qemu-utils qemu-io:qemu-utils qemu-nbd:qemu-utils sfdisk:fdisk fdisk:fdisk cfdisk:fdisk
-sgdisk:gdisk gdisk:gdisk strace:strace sudo:sudo valgrind:valgrind xorriso:xorriso
-xorrisofs:xorriso xz:xz-utils zstd:zstd bc:bc fuser:psmisc lsof:lsof jq:jq ip:iproute2
-modprobe:kmod setcap:libcap2-bin expect:expect shellcheck:shellcheck
+debugfs:e2fsprogs e2fsck:e2fsprogs e2label:e2fsprogs mkfs.ext4:e2fsprogs tune2fs:e2fsprogs
+fsck.fat:dosfstools mkfs.fat:dosfstools mkfs.vfat:dosfstools mcopy:mtools mdir:mtools
+fdisk:fdisk sfdisk:fdisk gdisk:gdisk sgdisk:gdisk parted:parted
+genisoimage:genisoimage mkzftree:genisoimage xorriso:xorriso xorrisofs:xorriso
+qemu-img:qemu-utils qemu-io:qemu-utils qemu-nbd:qemu-utils
+getfattr:attr setfattr:attr losetup:mount mount:mount umount:mount gcc:build-essential
+man:man-db nm:binutils objdump:binutils readelf:binutils pgrep:procps pkill:procps ps:procps
+podchecker:perl python3:python3 shellcheck:shellcheck strace:strace sudo:sudo valgrind:valgrind
+xz:xz-utils zstd:zstd
 '
 
 # Administrators' tools are not in an ordinary user's path on Debian.

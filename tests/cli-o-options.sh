@@ -35,8 +35,8 @@ seen owned.iso umask=022,umask=0 '1234 567 755'
 seen owned.iso umask=133 '1234 567 644'
 # Without owners in the image they are the caller's.
 seen plain.iso '' "$me $group 444" FILE.TXT
-seen plain.iso uid=65000,umask=222 "65000 $group 222" FILE.TXT
-seen plain.iso uid=65000,umask=077 "65000 $group 500" FILE.TXT
+seen plain.iso uid=65000,umask=222 "65000 $group 444" FILE.TXT
+seen plain.iso uid=65000,umask=077 "65000 $group 400" FILE.TXT
 # And so are nodes.
 attach rr.iso mnt -o uid=65000,gid=65001,umask=0077
 same "a node" "$(stat -c '%u %g %a' mnt/disk)" '65000 65001 400'
@@ -45,7 +45,7 @@ detach mnt
 
 for options in rw ro rw,dev,suid,exec,nodev,nosuid,noexec noatime,relatime _netdev,nofail \
 	x-systemd.automount,x-gvfs-hide,x-foo=bar user,users,nouser,owner auto,noauto,defaults \
-	sync,async atime,diratime,nodiratime,norelatime,strictatime ro,,rw, ''; do
+	sync,async atime,diratime,nodiratime,norelatime,strictatime "ro,,rw," "" ","; do
 	mount_image rr.iso mnt -o "$options"
 	case $(awk -v d="$tmp/mnt" '$2 == d { print $4 }' /proc/mounts) in
 	ro,nosuid,nodev,*) ;;

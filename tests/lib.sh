@@ -226,3 +226,20 @@ private_mounts() {
 			/proc/self/mountinfo | tac | xargs -r umount -l
 		exec bash "$0"' "$srcdir/tests/${0##*/}"
 }
+
+# as_user COMMAND...: as nobody, who can reach $tmp and the program. users_may_mount first, if it is
+# to mount: it makes /dev/fuse everybody's, in the mount namespace of private_mounts.
+as_user() {
+	HOME=/nonexistent XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR-} setpriv --reuid=65534 --regid=65534 \
+		--clear-groups "$@"
+}
+
+users_may_mount() {
+	requires setpriv fusermount3
+	chmod 755 "$tmp"
+	as_user "$PLATTER" -V >/dev/null 2>&1 || skip "needs a program that other users can reach"
+	mkdir "$tmp/dev"
+	mount -t tmpfs -o mode=755 none "$tmp/dev" || skip "needs to mount a tmpfs"
+	mknod -m 666 "$tmp/dev/fuse" c 10 229 || skip "needs to make device nodes"
+	mount --bind "$tmp/dev/fuse" /dev/fuse || skip "needs to bind device nodes"
+}

@@ -41,7 +41,7 @@ struct cli {
 	bool allow_other, allow_root;
 	bool json, longer, recursive, lazy, all, yes;
 
-	bool answered; /* -h or -V: there is nothing more to do */
+	bool answered;       /* -h or -V: there is nothing more to do */
 	char *owned_overlay; /* what open.overlay points to */
 	char **args;         /* operands */
 	int nargs;

@@ -44,6 +44,8 @@ int cmd_list(struct cli *cli)
 		complain("no memory");
 		return EXIT_SYSTEM;
 	}
+	for (size_t i = 0; i < count; i++)
+		mounts_ask(&mounts[i]);
 	if (cli->json) {
 		print_json(mounts, count);
 	} else {

@@ -20,9 +20,10 @@ static char *overlay_of(const char *path)
 	struct mount *mounts = mounts_read(&count);
 
 	for (size_t i = 0; dir && i < count; i++)
-		if (strcmp(mounts[i].dir, dir) == 0 && mounts[i].overlay) {
+		if (strcmp(mounts[i].dir, dir) == 0) {
+			mounts_ask(&mounts[i]);
 			free(overlay);
-			overlay = strdup(mounts[i].overlay);
+			overlay = mounts[i].overlay ? strdup(mounts[i].overlay) : NULL;
 		}
 	mounts_free(mounts, count);
 	free(dir);

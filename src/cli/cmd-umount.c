@@ -136,6 +136,7 @@ int cmd_umount(struct cli *cli)
 		if (!is_meant(cli, dir, image, &mounts[i]))
 			continue;
 		found++;
+		mounts_ask(&mounts[i]);
 		r = umount_one(cli, &mounts[i]);
 		status = status ? status : r;
 	}

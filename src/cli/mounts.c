@@ -72,7 +72,7 @@ static void take_line(struct mount *m, const char *key, const char *value)
 		m->supervisor = (pid_t)atol(value);
 }
 
-static void ask(struct mount *m)
+void mounts_ask(struct mount *m)
 {
 	char text[MOUNT_DESCRIPTION_MAX] = "", *rest = text, *line;
 	int fd = open(m->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -121,8 +121,6 @@ struct mount *mounts_read(size_t *count)
 	free(line);
 	if (f)
 		fclose(f);
-	for (size_t i = 0; i < *count; i++)
-		ask(&mounts[i]);
 	return mounts;
 }
 
@@ -137,30 +135,39 @@ void mounts_free(struct mount *mounts, size_t count)
 	free(mounts);
 }
 
-char *mounts_resolve(const char *path)
+/* The absolute form of folder/name, where name need not answer; frees nothing. */
+static char *join(const char *folder, const char *name)
 {
-	char *folder = strdup(path), *slash, *real, *full = NULL;
-	size_t len;
+	char *real = realpath(folder, NULL), *full = NULL;
 
-	if (!folder)
-		return NULL;
-	for (len = strlen(folder); len > 1 && folder[len - 1] == '/'; len--)
-		folder[len - 1] = '\0';
-	slash = strrchr(folder, '/');
-	/* "." and ".." have no name of their own to keep; they are no dead mounts either. */
-	if (strcmp(slash ? slash + 1 : folder, ".") == 0 ||
-	    strcmp(slash ? slash + 1 : folder, "..") == 0 || strcmp(folder, "/") == 0) {
-		free(folder);
-		return realpath(path, NULL);
-	}
-	if (slash)
-		*slash = '\0';
-	real = realpath(slash == folder ? "/" : slash ? folder : ".", NULL);
-	if (real &&
-	    asprintf(&full, "%s/%s", strcmp(real, "/") ? real : "", slash ? slash + 1 : folder) < 0)
+	if (real && asprintf(&full, "%s/%s", strcmp(real, "/") ? real : "", name) < 0)
 		full = NULL;
 	free(real);
-	free(folder);
+	return full;
+}
+
+char *mounts_resolve(const char *path)
+{
+	char *copy = strdup(path), *slash, *full;
+	const char *name;
+	struct stat st;
+
+	if (!copy)
+		return NULL;
+	for (size_t len = strlen(copy); len > 1 && copy[len - 1] == '/'; len--)
+		copy[len - 1] = '\0';
+	/* A dead mount is no link and answers nothing, so its own name must do. */
+	slash = strrchr(copy, '/');
+	name = slash ? slash + 1 : copy;
+	if (strcmp(name, "") == 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+	    (lstat(copy, &st) == 0 && S_ISLNK(st.st_mode))) {
+		full = realpath(copy, NULL);
+	} else {
+		if (slash)
+			*slash = '\0';
+		full = join(slash == copy ? "/" : slash ? copy : ".", name);
+	}
+	free(copy);
 	return full;
 }
 
@@ -206,4 +213,19 @@ int mounts_detach(const char *dir, bool lazy)
 	if (umount2(dir, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0)
 		return 0;
 	return errno == EPERM ? run_fusermount(dir, lazy) : -errno;
+}
+
+void mounts_clean(const char *dir)
+{
+	size_t count;
+	struct mount *mounts = mounts_read(&count);
+
+	/* Only asking tells: the kernel goes on answering from its caches what it can. */
+	for (size_t i = count; i-- > 0;)
+		if (strcmp(mounts[i].dir, dir) == 0) {
+			mounts_ask(&mounts[i]);
+			if (mounts[i].stale)
+				mounts_detach(dir, true);
+		}
+	mounts_free(mounts, count);
 }

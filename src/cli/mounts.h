@@ -20,19 +20,26 @@
 struct mount {
 	char *dir, *image;
 	unsigned major, minor; /* of the mount's device number: never the same twice at one time */
-	bool answers;          /* else it is stale, or another user's */
-	bool stale;            /* its daemon is gone */
-	char *verb, *overlay;  /* NULL when it does not answer; overlay "" = none */
+	/* From here on: by mounts_ask. */
+	bool answers;         /* else it is stale, or another user's */
+	bool stale;           /* its daemon is gone */
+	char *verb, *overlay; /* NULL when it does not answer; overlay "" = none */
 	pid_t daemon, supervisor;
 };
 
 /* All platter mounts of this mount namespace; *count. NULL without memory. free with
  * mounts_free. */
 struct mount *mounts_read(size_t *count);
+
+/* Ask a mount about itself. Only those that matter are asked: one that hangs would hang this. */
+void mounts_ask(struct mount *m);
 void mounts_free(struct mount *mounts, size_t count);
 
 /* The absolute form of a path whose last component may be a dead mount; NULL: errno. */
 char *mounts_resolve(const char *path);
+
+/* Detach what is mounted on dir if it is ours and its daemon is gone. */
+void mounts_clean(const char *dir);
 
 /* Detach dir: 0 or -errno. lazy: now, even when it is busy. */
 int mounts_detach(const char *dir, bool lazy);

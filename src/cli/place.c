@@ -14,14 +14,6 @@
 #include "cli.h"
 #include "mounts.h"
 
-/* A mount whose daemon died without its supervisor: what is there answers nothing. */
-static bool is_dead(const char *dir)
-{
-	struct stat st;
-
-	return stat(dir, &st) < 0 && (errno == ENOTCONN || errno == ECONNABORTED);
-}
-
 static bool is_empty(const char *dir)
 {
 	DIR *d = opendir(dir);
@@ -79,8 +71,7 @@ static int use_wanted(const char *wanted, struct place *place)
 		complain("%s: %s", wanted, strerror(errno));
 		return EXIT_IMAGE;
 	}
-	if (is_dead(place->dir))
-		mounts_detach(place->dir, true);
+	mounts_clean(place->dir);
 	if (stat(place->dir, &st) == 0)
 		return check_existing(place->dir, &st);
 	if (errno == ENOENT && mkdir(place->dir, 0700) == 0) {
@@ -139,8 +130,7 @@ static int make_one(const char *image, struct place *place)
 			place->dir = NULL;
 			break;
 		}
-		if (is_dead(place->dir))
-			mounts_detach(place->dir, true);
+		mounts_clean(place->dir);
 		rmdir(place->dir); /* left by a crash; fails when it is in use */
 		r = mkdir(place->dir, 0700);
 		if (r < 0 && errno != EEXIST)
