@@ -2,6 +2,7 @@
 /* status and discard: an overlay from outside. */
 #include "config.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,17 @@
 #include "cli.h"
 #include "json.h"
 #include "mounts.h"
+
+/* Have a mount write down what it holds; that it cannot is seen in what it wrote. */
+static void sync_mount(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	(void)!fsync(fd);
+	close(fd);
+}
 
 /* The overlay of the mount on dir, or path itself when it is no mount; to be freed. */
 static char *overlay_of(const char *path)
@@ -22,6 +34,7 @@ static char *overlay_of(const char *path)
 	for (size_t i = 0; dir && i < count; i++)
 		if (strcmp(mounts[i].dir, dir) == 0) {
 			mounts_ask(&mounts[i]);
+			sync_mount(dir);
 			free(overlay);
 			overlay = mounts[i].overlay ? strdup(mounts[i].overlay) : NULL;
 		}

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -75,6 +76,19 @@ static int clean_stale(const struct cli *cli, const struct mount *m)
 	return EXIT_OK;
 }
 
+/* Whoever only looks (`platter list` opens the root to ask it) is gone in a moment. */
+static int detach_patiently(const struct cli *cli, const struct mount *m)
+{
+	struct timespec step = {.tv_nsec = 20000000};
+	int r = mounts_detach(m->dir, cli->lazy);
+
+	for (int tries = 0; r == -EBUSY && tries < 10; tries++) {
+		nanosleep(&step, NULL);
+		r = mounts_detach(m->dir, cli->lazy);
+	}
+	return r;
+}
+
 static int umount_one(const struct cli *cli, const struct mount *m)
 {
 	int daemon, supervisor, r;
@@ -83,7 +97,7 @@ static int umount_one(const struct cli *cli, const struct mount *m)
 		return clean_stale(cli, m);
 	daemon = open_process(m->daemon);
 	supervisor = open_process(m->supervisor);
-	r = mounts_detach(m->dir, cli->lazy);
+	r = detach_patiently(cli, m);
 	if (r) {
 		if (daemon >= 0)
 			close(daemon);

@@ -346,6 +346,12 @@ static void do_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_f
 	reply_error(req, platter_flush(front_of(req)->p));
 }
 
+/* What `platter status DIR` asks for, so that the file shows what was written so far. */
+static void do_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+	do_fsync(req, ino, datasync, fi);
+}
+
 static void do_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
                          struct fuse_file_info *fi)
 {
@@ -441,6 +447,7 @@ static const struct fuse_lowlevel_ops writable_ops = {
 	.read = do_read,
 	.write = do_write,
 	.fsync = do_fsync,
+	.fsyncdir = do_fsyncdir,
 	.fallocate = do_fallocate,
 	.lseek = do_lseek,
 	.mknod = refuse_mknod,

@@ -44,8 +44,7 @@ static bool parse_line(char *line, struct mount *m)
 	for (dash = rest; dash && strncmp(dash, "- ", 2) != 0;)
 		if ((dash = strchr(dash, ' ')))
 			dash++;
-	if (!dash || strncmp(dash, type, strlen(type)) != 0 ||
-	    sscanf(fields[2], "%u:%u", &m->major, &m->minor) != 2)
+	if (!dash || strncmp(dash, type, strlen(type)) != 0)
 		return false;
 	rest = dash + strlen(type);
 	m->dir = strdup(fields[4]);

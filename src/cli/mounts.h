@@ -19,7 +19,6 @@
 
 struct mount {
 	char *dir, *image;
-	unsigned major, minor; /* of the mount's device number: never the same twice at one time */
 	/* From here on: by mounts_ask. */
 	bool answers;         /* else it is stale, or another user's */
 	bool stale;           /* its daemon is gone */
