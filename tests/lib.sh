@@ -71,9 +71,12 @@ export UBSAN_OPTIONS="${UBSAN_OPTIONS:+$UBSAN_OPTIONS:}print_stacktrace=1:log_pa
 # Loop devices first (one that is in use goes with its last user): once the mount under it is
 # detached, a device does not name its file any more.
 clean_up() {
-	local status=$? dir loop pid
+	local status=$? dir loop pids
 	cd / || exit 99
-	for pid in $(jobs -p); do kill -9 "$pid" 2>/dev/null; done
+	pids=$(jobs -p)
+	disown -a
+	# shellcheck disable=SC2086
+	[ -z "$pids" ] || kill -9 $pids 2>/dev/null
 	for _ in 1 2 3; do
 		[ "$(id -u)" != 0 ] || losetup -nO NAME,BACK-FILE 2>/dev/null |
 			awk -v t="$tmp/" 'index($2, t) == 1 { print $1 }' |

@@ -42,8 +42,10 @@ head -c 64M /dev/zero | tr '\0' z >disk.img
 attach disk.img mnt --overlay=ram # every read goes to the daemon
 (while cat mnt/disk; do :; done >/dev/null 2>reader) &
 reader=$!
-kill -9 "$(daemon_of mnt)"
+daemon=$(daemon_of mnt) supervisor=$(supervisor_of mnt)
+kill -9 "$daemon"
 wait_for 5 ended $reader || fail "the reader hangs"
+wait_for 5 ended "$daemon" "$supervisor" || fail "the supervisor lives on"
 grep -q -e 'not connected' -e 'abort' -e 'No such file' -e 'Input/output' reader || fail "$(cat reader)"
 
 mount_image disc.iso mnt

@@ -37,6 +37,7 @@ for at in 1M 3M 17825788 31M 40M; do
 	head -c 8192 /dev/urandom | poke disk.img $at
 done
 head -c 2M /dev/urandom | poke disk.img 33M
+sync disk.img # what it takes is settled only then
 [ "$(extents disk.img:$((4 * M)):$M)" = "" ] || skip "needs a filesystem with holes in $tmp"
 
 # Partition 1 is the disk's bytes from 1 to 17 MiB, partition 2 from 32 to 48 MiB.

@@ -27,7 +27,7 @@ disk = bytearray(open(image, "rb").read())
 nodes = [("disk", 0, len(disk)), ("parts/1", 1048576, 8388608), ("parts/5", 10485760, 4194304),
          ("parts/2", 9437184, 24117248), ("gaps/14680064-33554432", 14680064, 18874368)]
 # Where two nodes or more overlap, and which.
-zones = [(1048576, 8388608, [0, 1]), (10485760, 4194304, [0, 2, 3]), (14680064, 18874368, [0, 3, 4])]
+zones = [(1048576, 8388608, [0, 1]), (10485760, 917504, [0, 2, 3]), (14680064, 18874368, [0, 3, 4])]
 fds = [os.open("%s/%s" % (mnt, n), os.O_RDWR) for n, _, _ in nodes]
 for (name, _, size), fd in zip(nodes, fds):
     assert os.fstat(fd).st_size == size, (name, size, os.fstat(fd).st_size)
@@ -64,6 +64,20 @@ def work(me):
                 errors.append("round %d: %d bytes at %d written through %s, read through %s: "
                               "byte %d differs" % (n, length, off, nodes[by][0], nodes[through][0], bad))
 
+# Blocks that nobody wrote before, by all nodes of a zone at the same moment, each some of its bytes.
+fresh, of, together = 11403264, [0, 2, 3], threading.Barrier(3)
+
+def race(me):
+    for n in range(400):
+        off = fresh + ((seed - 1) * 400 + n) * 4096 + me * 1300
+        data = bytes([n & 255]) * 1250
+        disk[off:off + 1250] = data
+        together.wait()
+        os.pwrite(fds[of[me]], data, at(of[me], off))
+
+threads = [threading.Thread(target=race, args=(i,)) for i in range(3)]
+for t in threads: t.start()
+for t in threads: t.join()
 threads = [threading.Thread(target=work, args=(i,)) for i in range(THREADS)]
 for t in threads: t.start()
 for t in threads: t.join()
