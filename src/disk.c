@@ -324,6 +324,11 @@ int platter_close(struct platter *p)
 	return r;
 }
 
+int platter_begin(struct platter *p)
+{
+	return p->overlay ? overlay_begin(p->overlay) : 0;
+}
+
 int platter_flush(struct platter *p)
 {
 	return p->overlay ? overlay_flush(p->overlay) : 0;

@@ -76,7 +76,7 @@ int overlay_peek(const char *path, struct ovl_header *h, struct platter_error *e
 
 	if (r < 0)
 		return r;
-	r = ovl_header_read(io, h, &slot, err);
+	r = ovl_header_read(io, true, h, &slot, err);
 	if (!r)
 		r = check_size(h, &st, err);
 	io->ops->close(io);
@@ -164,31 +164,6 @@ static int create(const struct overlay_request *req, struct platter_error *err)
 
 /* ---- opening ---- */
 
-static void set_session(struct ovl_header *h)
-{
-	struct timespec t;
-	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
-	char text[37] = "";
-	size_t n = 0;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	h->opened_ns = le64_put((uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec);
-	h->pid = le32_put((uint32_t)getpid());
-	memset(h->boot_id, 0, sizeof h->boot_id);
-	if (!f)
-		return;
-	if (fgets(text, sizeof text, f))
-		for (char *p = text; *p && n < sizeof h->boot_id; p++) {
-			unsigned byte;
-
-			if (*p != '-' && sscanf(p, "%2x", &byte) == 1) {
-				h->boot_id[n++] = (uint8_t)byte;
-				p++;
-			}
-		}
-	fclose(f);
-}
-
 static int open_locked(struct overlay_io *io, int fd, const struct overlay_request *req,
                        const struct overlay_hooks *hooks, struct overlay **out,
                        struct platter_error *err)
@@ -206,7 +181,7 @@ static int open_locked(struct overlay_io *io, int fd, const struct overlay_reque
 	else if (fstat(fd, &st) < 0 || st.st_nlink == 0)
 		r = err_set(err, ESTALE, "was removed meanwhile");
 	else
-		r = ovl_header_read(io, &h, &slot, err);
+		r = ovl_header_read(io, req->read_only, &h, &slot, err);
 	if (!r)
 		r = check_size(&h, &st, err);
 	if (!r)
@@ -217,7 +192,6 @@ static int open_locked(struct overlay_io *io, int fd, const struct overlay_reque
 	}
 	overlay_base_watch(req->id, &h.base);
 	set_hint(&h, req->hint);
-	set_session(&h);
 	return overlay_start(io, &h, slot, req->base, mode, hooks, out, err);
 }
 
@@ -318,7 +292,7 @@ int platter_overlay_get_status(const char *path, struct platter_overlay_status *
 		err_prefix(err, "%s", path);
 		return fd;
 	}
-	r = ovl_header_read(io, &h, &slot, err);
+	r = ovl_header_read(io, true, &h, &slot, err);
 	if (!r)
 		r = check_size(&h, &s, err);
 	if (!r && (r = count_blocks(io, &h, &st->blocks)) != 0)
@@ -358,7 +332,7 @@ int platter_overlay_discard(const char *path, struct platter_error *err)
 	if (r)
 		err_set(err, -r, r == -EBUSY ? "is in use" : "cannot be locked");
 	else
-		r = ovl_header_read(io, &h, &slot, err);
+		r = ovl_header_read(io, true, &h, &slot, err);
 	if (!r && unlink(path) < 0)
 		r = err_set(err, errno, "%s", strerror(errno));
 	io->ops->close(io);

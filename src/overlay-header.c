@@ -3,9 +3,11 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "crc32c.h"
 #include "overlay.h"
@@ -94,7 +96,7 @@ static bool header_sound(const struct ovl_header *h)
 }
 
 /* A header that is sound says what it needs; what this version does not know it refuses. */
-static int header_supported(const struct ovl_header *h, struct platter_error *err)
+static int header_supported(const struct ovl_header *h, bool read_only, struct platter_error *err)
 {
 	uint32_t unknown = le32_get(h->incompat) & ~OVL_INCOMPAT_KNOWN;
 	struct ovl_header want;
@@ -106,7 +108,7 @@ static int header_supported(const struct ovl_header *h, struct platter_error *er
 		return err_set(err, ENOTSUP, "needs the feature fast commit");
 	if (unknown)
 		return err_set(err, ENOTSUP, "needs the feature bits 0x%x", unknown);
-	if (le32_get(h->ro_compat) & ~OVL_RO_COMPAT_KNOWN)
+	if (!read_only && (le32_get(h->ro_compat) & ~OVL_RO_COMPAT_KNOWN))
 		return err_set(err, ENOTSUP, "has the feature bits 0x%x and can only be read",
 		               le32_get(h->ro_compat));
 	if (h->block_bits != OVL_BLOCK_BITS || le32_get(h->page_size) != OVL_PAGE_SIZE)
@@ -132,7 +134,7 @@ static int header_supported(const struct ovl_header *h, struct platter_error *er
 	return 0;
 }
 
-int ovl_header_read(struct overlay_io *io, struct ovl_header *h, int *slot,
+int ovl_header_read(struct overlay_io *io, bool read_only, struct ovl_header *h, int *slot,
                     struct platter_error *err)
 {
 	struct ovl_header pair[2];
@@ -153,7 +155,7 @@ int ovl_header_read(struct overlay_io *io, struct ovl_header *h, int *slot,
 		                     : "is not a platter overlay");
 	}
 	i = !sound[0] || (sound[1] && le64_get(pair[1].hseq) > le64_get(pair[0].hseq));
-	r = header_supported(&pair[i], err);
+	r = header_supported(&pair[i], read_only, err);
 	if (r)
 		return r;
 	*h = pair[i];
@@ -176,4 +178,27 @@ int ovl_page_choose(const struct ovl_header *h, uint64_t i, const struct ovl_pag
 	if (a && b)
 		return le64_get(pair[1].seq) > le64_get(pair[0].seq);
 	return a ? 0 : b ? 1 : -1;
+}
+
+void ovl_header_session(struct ovl_header *h)
+{
+	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+	char text[37] = "";
+	size_t n = 0;
+
+	h->opened_ns = le64_put(now_ns());
+	h->pid = le32_put((uint32_t)getpid());
+	memset(h->boot_id, 0, sizeof h->boot_id);
+	if (!f)
+		return;
+	if (fgets(text, sizeof text, f))
+		for (char *p = text; *p && n < sizeof h->boot_id; p++) {
+			unsigned byte;
+
+			if (*p != '-' && sscanf(p, "%2x", &byte) == 1) {
+				h->boot_id[n++] = (uint8_t)byte;
+				p++;
+			}
+		}
+	fclose(f);
 }

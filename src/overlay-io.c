@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,6 +15,7 @@
 struct io_file {
 	struct overlay_io io;
 	int fd;
+	int witness; /* the same file, opened apart: it is told every error, too */
 };
 
 static int fd_of(struct overlay_io *io)
@@ -96,6 +98,13 @@ static int file_sync(struct overlay_io *io)
 	return fdatasync(fd_of(io)) < 0 ? -errno : 0;
 }
 
+static int file_sync_anew(struct overlay_io *io)
+{
+	int fd = ((struct io_file *)io)->witness;
+
+	return fd >= 0 && fdatasync(fd) < 0 ? -errno : 0;
+}
+
 static int file_extent(struct overlay_io *io, uint64_t off, struct dev_extent *ext)
 {
 	off_t data = lseek(fd_of(io), (off_t)off, SEEK_DATA), hole;
@@ -124,8 +133,12 @@ static uint64_t file_room(struct overlay_io *io)
 
 static void file_close(struct overlay_io *io)
 {
-	close(fd_of(io));
-	free(io);
+	struct io_file *f = (struct io_file *)io;
+
+	if (f->witness >= 0)
+		close(f->witness);
+	close(f->fd);
+	free(f);
 }
 
 static const struct overlay_io_ops file_ops = {
@@ -134,6 +147,7 @@ static const struct overlay_io_ops file_ops = {
 	.punch = file_punch,
 	.reserve = file_reserve,
 	.sync = file_sync,
+	.sync_anew = file_sync_anew,
 	.extent = file_extent,
 	.room = file_room,
 	.close = file_close,
@@ -158,13 +172,21 @@ static int io_new(int fd, const struct overlay_io_ops *ops, struct overlay_io **
 		return -ENOMEM;
 	f->io.ops = ops;
 	f->fd = fd;
+	f->witness = -1;
 	*out = &f->io;
 	return 0;
 }
 
 int overlay_io_file(int fd, struct overlay_io **out)
 {
-	return io_new(fd, &file_ops, out);
+	char path[64];
+	int r = io_new(fd, &file_ops, out);
+
+	if (r)
+		return r;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	((struct io_file *)*out)->witness = open(path, O_RDWR | O_CLOEXEC);
+	return 0;
 }
 
 int overlay_io_ram(uint64_t size, struct overlay_io **out, struct platter_error *err)

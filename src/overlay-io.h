@@ -23,6 +23,11 @@ struct overlay_io_ops {
 	int (*reserve)(struct overlay_io *io, uint64_t off, uint64_t len);
 	/* fdatasync(2). NULL: nothing here outlives the process, there is nothing to flush. */
 	int (*sync)(struct overlay_io *io);
+	/*
+	 * As sync, but it fails too when an earlier sync did whose error another process got and was
+	 * killed over: the system tells an error only once. NULL with sync.
+	 */
+	int (*sync_anew)(struct overlay_io *io);
 	/* As dev_extent; .length may pass the end. */
 	int (*extent)(struct overlay_io *io, uint64_t off, struct dev_extent *ext);
 	/* Bytes of room that the file takes. */

@@ -47,6 +47,8 @@
 #define STRIPES      256
 /* Pages whose images one round of a flush holds: 127 GiB of disk, 4 MiB of memory. */
 #define FLUSH_PAGES 1024
+/* How much of the map one extent is looked for in. */
+#define EXTENT_STEP ((uint64_t)1 << 30)
 
 enum page_state {
 	PAGE_UNKNOWN, /* still to be read from the file */
@@ -67,6 +69,7 @@ struct page {
  * it is gone. */
 struct shared {
 	int failed;    /* a sticky errno: I8 */
+	int begun;     /* the header is marked open */
 	int finished;  /* the header is marked clean */
 	int unsynced;  /* something was acknowledged since the last fdatasync began */
 	int base_lost; /* the base is no longer what it was */
@@ -256,7 +259,8 @@ static int ovl_extent(struct dev *dev, uint64_t off, struct dev_extent *ext)
 	struct overlay *o = from_dev(dev);
 	bool present;
 	uint64_t n;
-	int r = alike(o, off, dev->size - off, &present, &n);
+	/* Not the whole map for one answer; whoever goes on asks again. */
+	int r = alike(o, off, min64(dev->size - off, EXTENT_STEP), &present, &n);
 
 	if (r)
 		return r;
@@ -305,6 +309,17 @@ static int reserve_slots(struct overlay *o, uint64_t block)
 static int check_max(struct overlay *o, uint64_t more)
 {
 	return o->mode.max && o->io->ops->room(o->io) + more > o->mode.max ? -ENOSPC : 0;
+}
+
+/* What is present may be a hole, which takes room when it is written to. */
+static int check_max_present(struct overlay *o, uint64_t off, uint64_t len)
+{
+	struct dev_extent ext;
+	int r = o->io->ops->extent(o->io, o->data_off + off, &ext);
+
+	if (r)
+		return r;
+	return ext.hole || ext.length < len ? check_max(o, len) : 0;
 }
 
 /*
@@ -424,7 +439,9 @@ static int ovl_pwrite(struct dev *dev, const void *buf, size_t len, uint64_t off
 		if (r)
 			break;
 		if (present) {
-			r = o->io->ops->pwrite(o->io, p, n, o->data_off + off);
+			r = o->mode.max ? check_max_present(o, off, n) : 0;
+			if (!r)
+				r = o->io->ops->pwrite(o->io, p, n, o->data_off + off);
 		} else {
 			n = min64(len, GRANULE - off % GRANULE);
 			r = allocate(o, p, off, n);
@@ -662,16 +679,33 @@ static int put_header(struct overlay *o, enum ovl_state state)
 	return r;
 }
 
+int overlay_begin(struct overlay *o)
+{
+	int r;
+
+	if (!o->io->ops->sync || o->mode.read_only)
+		return 0;
+	ovl_header_session(&o->h);
+	r = put_header(o, OVL_OPEN);
+	o->shared->begun = r == 0;
+	return r;
+}
+
 int overlay_finish(struct overlay *o)
 {
 	int r;
 
-	if (!o->io->ops->sync || o->mode.read_only || o->shared->finished)
+	if (!o->shared->begun || o->shared->finished)
 		return 0;
-	/* Pages that a killed process was writing: their new slots may or may not be there, their
-	 * old ones are, so they are simply written again. */
+	/*
+	 * Of what a killed process was doing nothing is taken for done. Pages that it was writing:
+	 * their new slots may or may not be there, their old ones are, so they are written again.
+	 */
 	settle(o, false);
+	mark_unsynced(o);
 	r = overlay_flush(o);
+	if (!r && o->io->ops->sync_anew)
+		r = o->io->ops->sync_anew(o->io);
 	if (!r)
 		r = put_header(o, OVL_CLEAN);
 	if (!r)
@@ -780,8 +814,6 @@ int overlay_start(struct overlay_io *io, const struct ovl_header *h, int slot, s
 		r = err_set(err, ESTALE, "made for a disk of %llu bytes, this one has %llu",
 		            (unsigned long long)le64_get(h->virtual_size),
 		            (unsigned long long)base->size);
-	else if (io->ops->sync && !mode.read_only && (r = put_header(o, OVL_OPEN)) != 0)
-		err_set(err, -r, "writing the header: %s", strerror(-r));
 	if (r) {
 		overlay_free(o);
 		return r;

@@ -31,12 +31,16 @@ struct overlay_hooks {
  * adds the base. -EFBIG when no file can hold it. */
 int ovl_header_init(struct ovl_header *h, uint64_t size, struct platter_error *err);
 
-/* The header that holds, checked: magic, crc, versions, features, geometry. *slot: which it was. */
-int ovl_header_read(struct overlay_io *io, struct ovl_header *h, int *slot,
+/* The header that holds, checked: magic, crc, versions, features (fewer to only read),
+ * geometry. *slot: which it was. */
+int ovl_header_read(struct overlay_io *io, bool read_only, struct ovl_header *h, int *slot,
                     struct platter_error *err);
 
 /* Write *h into slot with its crc; does not sync. */
 int ovl_header_write(struct overlay_io *io, struct ovl_header *h, int slot);
+
+/* Note in h that this process opens the overlay now. */
+void ovl_header_session(struct ovl_header *h);
 
 /* Which of the two slots' images of page i holds, checked; -1: neither, the page is empty. */
 int ovl_page_choose(const struct ovl_header *h, uint64_t i, const struct ovl_page pair[2]);
@@ -51,8 +55,8 @@ struct overlay_mode {
 
 /*
  * Open the overlay in io over base. h is its header, as ovl_header_read gave it (updated by the
- * caller where the base moved), in slot. Marks the header open. Takes io over, also on failure,
- * and a reference to base. hooks are copied.
+ * caller where the base moved), in slot. Takes io over, also on failure, and a reference to base.
+ * hooks are copied.
  */
 int overlay_start(struct overlay_io *io, const struct ovl_header *h, int slot, struct dev *base,
                   struct overlay_mode mode, const struct overlay_hooks *hooks, struct overlay **out,
@@ -60,6 +64,12 @@ int overlay_start(struct overlay_io *io, const struct ovl_header *h, int slot, s
 
 /* The overlay as a dev; it lives as long as the overlay and holds no reference. */
 struct dev *overlay_dev(struct overlay *o);
+
+/*
+ * Mark the overlay as open, by this process: before the first write. What overlay_start was given
+ * as header becomes the file's.
+ */
+int overlay_begin(struct overlay *o);
 
 /*
  * Make every acknowledged write durable. -EIO, for ever, after an fdatasync has failed: what was

@@ -74,6 +74,12 @@ int platter_close(struct platter *p);
 /* Free everything, leaving the overlay's file as it is: for the other processes after a fork. */
 void platter_abandon(struct platter *p);
 
+/*
+ * Before the first write, in the process that serves: note in the overlay that it is open. Nothing
+ * to do without one.
+ */
+int platter_begin(struct platter *p);
+
 /* Make every write acknowledged so far durable. */
 int platter_flush(struct platter *p);
 

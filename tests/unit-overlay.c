@@ -57,8 +57,9 @@ static struct overlay *open_io(struct crashio *c, struct dev *base)
 	struct ovl_header h;
 	int slot;
 
-	CHECK(ovl_header_read(&c->io, &h, &slot, &err) == 0);
+	CHECK(ovl_header_read(&c->io, false, &h, &slot, &err) == 0);
 	CHECK(overlay_start(&c->io, &h, slot, base, (struct overlay_mode){0}, NULL, &o, &err) == 0);
+	CHECK(overlay_begin(o) == 0);
 	return o;
 }
 
@@ -262,8 +263,9 @@ static void what_a_killed_child_acknowledged_is_flushed(void)
 	CHECK(ftruncate(fd, (off_t)le64_get(h.file_size)) == 0 &&
 	      overlay_io_file(dup(fd), &io) == 0);
 	h.hseq = le64_put(1);
-	CHECK(ovl_header_write(io, &h, 0) == 0 && ovl_header_read(io, &h, &slot, &err) == 0);
+	CHECK(ovl_header_write(io, &h, 0) == 0 && ovl_header_read(io, false, &h, &slot, &err) == 0);
 	CHECK(overlay_start(io, &h, slot, base, mode, NULL, &o, &err) == 0);
+	CHECK(overlay_begin(o) == 0);
 	pid = fork();
 	if (pid == 0) {
 		CHECK(dev_pwrite(overlay_dev(o), block, sizeof block, 3 * OVL_BLOCK) == 0);
@@ -272,7 +274,7 @@ static void what_a_killed_child_acknowledged_is_flushed(void)
 	CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status));
 	CHECK(overlay_finish(o) == 0);
 	overlay_free(o);
-	CHECK(overlay_io_file(fd, &io) == 0 && ovl_header_read(io, &h, &slot, &err) == 0);
+	CHECK(overlay_io_file(fd, &io) == 0 && ovl_header_read(io, false, &h, &slot, &err) == 0);
 	CHECK(h.state == OVL_CLEAN);
 	CHECK(overlay_start(io, &h, slot, base, mode, NULL, &o, &err) == 0);
 	CHECK(dev_pread(overlay_dev(o), back, sizeof back, 3 * OVL_BLOCK) == 0);

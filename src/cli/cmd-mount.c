@@ -66,27 +66,31 @@ static char *describe(const struct session *s)
 	const char *overlay = platter_overlay_path(s->p);
 	char *text;
 
-	if (asprintf(&text, "verb=%s\nimage=%s\noverlay=%s\ndaemon=%d\nsupervisor=%d\n", s->verb,
-	             platter_path(s->p), overlay ? overlay : "", (int)getpid(), (int)getppid()) < 0)
+	/* The path comes last: it may hold anything. */
+	if (asprintf(&text, "verb=%s\ndaemon=%d\nsupervisor=%d\noverlay=%s", s->verb, (int)getpid(),
+	             (int)getppid(), overlay ? overlay : "") < 0)
 		return NULL;
 	return text;
 }
 
+/* EXIT_OK: the mount is gone; EXIT_USER: a signal; else it failed. The flush speaks for itself, in
+ * what it leaves for the supervisor to do. */
 static int serve(struct session *s)
 {
 	char *description = describe(s);
-	int r, flushed;
+	int r = description ? platter_begin(s->p) : -ENOMEM;
 
-	if (!description)
+	if (r) {
+		log_line(s->cli, "the overlay cannot be marked as open");
 		return EXIT_SYSTEM;
+	}
 	front_describe(s->front, description);
 	r = front_serve(s->front);
 	platter_tree_close(s->tree);
-	flushed = platter_close(s->p);
+	platter_close(s->p);
 	/* Last: closing /dev/fuse is what ends the mount, and by then all is durable. */
 	front_free(s->front);
-	/* A signal that ended the loop is no failure. */
-	return r < 0 || flushed ? EXIT_SYSTEM : EXIT_OK;
+	return r < 0 ? EXIT_SYSTEM : r > 0 ? EXIT_USER : EXIT_OK;
 }
 
 /* ---- the supervisor ---- */
@@ -100,48 +104,26 @@ static void pass_on(int sig)
 		kill((pid_t)daemon_pid, SIGTERM);
 }
 
+static const int ending_signals[] = {SIGTERM, SIGINT, SIGHUP};
+
 static void pass_on_signals(void)
 {
 	struct sigaction act = {.sa_handler = pass_on};
-	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 
-	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
-		sigaction(signals[i], &act, NULL);
+	for (size_t i = 0; i < sizeof ending_signals / sizeof *ending_signals; i++)
+		sigaction(ending_signals[i], &act, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
 
 /*
- * The kernel's number for what is mounted on dir, 0 when that cannot be told. Asks nothing of the
- * mount itself, which may be dead or not served yet.
+ * After the daemon's end. The mount goes first: its clients wait, the overlay's lock can. There is
+ * none any more when it was its end that ended the daemon, and something else may stand there.
  */
-static unsigned mount_id(const char *dir)
-{
-	int fd = open(dir, O_PATH | O_CLOEXEC | O_DIRECTORY);
-	char path[64], *line = NULL;
-	size_t size = 0;
-	unsigned id = 0;
-	FILE *f;
-
-	if (fd < 0)
-		return 0;
-	snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
-	f = fopen(path, "re");
-	while (f && id == 0 && getline(&line, &size, f) > 0)
-		if (sscanf(line, "mnt_id: %u", &id) != 1)
-			id = 0;
-	free(line);
-	if (f)
-		fclose(f);
-	close(fd);
-	return id;
-}
-
-/* After the daemon's end. The mount goes first: its clients wait, the overlay's lock can. */
-static int clean_up(struct session *s, unsigned id)
+static int clean_up(struct session *s, unsigned id, bool unmounted)
 {
 	int r = 0;
 
-	if (id && mount_id(s->place.dir) == id)
+	if (!unmounted && id && mounts_id(s->place.dir) == id)
 		r = mounts_detach(s->place.dir, true);
 	if (r)
 		log_line(s->cli, "the mount cannot be detached");
@@ -156,40 +138,52 @@ static int clean_up(struct session *s, unsigned id)
 
 static int supervise(struct session *s, unsigned id)
 {
+	sigset_t signals, before;
 	int status = 0, cleaned;
 	pid_t pid;
 
-	pass_on_signals();
+	/* A signal that comes before the daemon's number is known must not get lost. */
+	sigemptyset(&signals);
+	for (size_t i = 0; i < sizeof ending_signals / sizeof *ending_signals; i++)
+		sigaddset(&signals, ending_signals[i]);
+	sigprocmask(SIG_BLOCK, &signals, &before);
 	fflush(NULL);
 	pid = fork();
-	if (pid == 0)
+	if (pid == 0) {
+		sigprocmask(SIG_SETMASK, &before, NULL);
 		exit(serve(s));
+	}
 	daemon_pid = pid;
+	pass_on_signals();
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	front_free(s->front);
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
-	cleaned = clean_up(s, id);
+	cleaned = clean_up(s, id, pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_OK);
 	if (pid < 0 || !WIFEXITED(status))
 		return EXIT_SYSTEM;
-	return WEXITSTATUS(status) ? WEXITSTATUS(status) : cleaned;
+	/* That a signal ended it is no failure. */
+	return WEXITSTATUS(status) && WEXITSTATUS(status) != EXIT_USER ? WEXITSTATUS(status)
+	                                                              : cleaned;
 }
 
 /* ---- the parent ---- */
 
-static int wait_until_it_answers(struct session *s)
+static int wait_until_it_answers(struct session *s, unsigned id)
 {
 	struct stat st;
 
-	/* Blocks until the daemon serves; fails when it does not come to that. */
-	if (stat(s->place.dir, &st) == 0)
+	/* Blocks until the daemon serves; fails when it does not come to that, unless the mount is
+	 * gone by then and what is below it answers. */
+	if (stat(s->place.dir, &st) == 0 && mounts_id(s->place.dir) == id)
 		return EXIT_OK;
-	complain("%s: the daemon ended before it served: %s", s->place.dir, strerror(errno));
+	complain("%s: the daemon ended before it served", s->place.dir);
 	return EXIT_SYSTEM;
 }
 
 static int start(struct session *s, bool print)
 {
-	unsigned id = mount_id(s->place.dir);
+	unsigned id = mounts_id(s->place.dir);
 	pid_t pid;
 	int status;
 
@@ -209,10 +203,10 @@ static int start(struct session *s, bool print)
 	front_free(s->front);
 	if (pid < 0) {
 		complain("fork: %s", strerror(errno));
-		clean_up(s, id);
+		clean_up(s, id, false);
 		return EXIT_SYSTEM;
 	}
-	status = wait_until_it_answers(s);
+	status = wait_until_it_answers(s, id);
 	platter_tree_close(s->tree);
 	platter_abandon(s->p);
 	free(s->place.dir);

@@ -24,14 +24,22 @@ static int open_process(pid_t pid)
 	return pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
 }
 
-static void wait_for_process(int pidfd)
+/* Long enough for any flush but that of a slow disk; then one wants to know why. */
+#define SILENCE_MS 3000
+
+static void wait_for_process(const struct mount *m, int pidfd)
 {
 	struct pollfd p = {.fd = pidfd, .events = POLLIN};
+	int wait_ms = SILENCE_MS, r;
 
 	if (pidfd < 0)
 		return;
-	while (poll(&p, 1, -1) < 0 && errno == EINTR)
-		;
+	while ((r = poll(&p, 1, wait_ms)) == 0 || (r < 0 && errno == EINTR)) {
+		if (r == 0)
+			complain("%s: waiting for its daemon, which is flushing, or still serves "
+			         "another mount namespace", m->dir);
+		wait_ms = -1;
+	}
 	close(pidfd);
 }
 
@@ -95,6 +103,10 @@ static int umount_one(const struct cli *cli, const struct mount *m)
 
 	if (m->stale)
 		return clean_stale(cli, m);
+	if (m->covered) {
+		complain("%s: something else is mounted on top of it", m->dir);
+		return EXIT_SYSTEM;
+	}
 	daemon = open_process(m->daemon);
 	supervisor = open_process(m->supervisor);
 	r = detach_patiently(cli, m);
@@ -122,8 +134,13 @@ static int umount_one(const struct cli *cli, const struct mount *m)
 			return EXIT_OK;
 		}
 	}
-	wait_for_process(daemon);
-	wait_for_process(supervisor);
+	wait_for_process(m, daemon);
+	wait_for_process(m, supervisor);
+	if (!m->answers) {
+		complain("%s: detached, but it did not answer: its daemon may still be flushing",
+		         m->dir);
+		return EXIT_SYSTEM;
+	}
 	return say_what_was_kept(cli, m);
 }
 

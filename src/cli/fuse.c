@@ -223,6 +223,14 @@ static void do_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
 		fuse_reply_ioctl(req, 0, text, len < out_size ? len : out_size);
 }
 
+/* Nothing happens at open: the kernel asks once, and then keeps its caches from open to open. */
+static void do_not_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	(void)fi;
+	fuse_reply_err(req, ENOSYS);
+}
+
 /* ---- reading ---- */
 
 /* A buffer of this thread's own, at least size bytes: allocating one a request costs page faults.
@@ -363,8 +371,11 @@ static void do_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, of
 	if (mode != (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE) &&
 	    (mode & ~FALLOC_FL_KEEP_SIZE) != FALLOC_FL_ZERO_RANGE)
 		r = -EOPNOTSUPP;
+	else if (!r && !(mode & FALLOC_FL_KEEP_SIZE) &&
+	         (off > st.st_size || len > st.st_size - off))
+		r = -ENOSPC;
 	else if (!r && off >= st.st_size)
-		r = mode & FALLOC_FL_KEEP_SIZE ? 0 : -ENOSPC;
+		r = 0;
 	else if (!r)
 		r = platter_tree_zero(f->tree, ino, (uint64_t)off,
 		                      (uint64_t)(len < st.st_size - off ? len : st.st_size - off));
@@ -424,10 +435,12 @@ static const struct fuse_lowlevel_ops read_only_ops = {
 	.lookup = do_lookup,
 	.getattr = do_getattr,
 	.readlink = do_readlink,
+	.opendir = do_not_open,
 	.readdir = do_readdir,
 	.readdirplus = do_readdirplus,
 	.ioctl = do_ioctl,
 	.statfs = do_statfs,
+	.open = do_not_open,
 	.read = do_read,
 	.lseek = do_lseek,
 };

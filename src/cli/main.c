@@ -3,12 +3,15 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
+#include "text.h"
 
 static const struct command commands[] = {
 	{"mount", cmd_mount, OPT_IMAGE | OPT_OVERLAY | OPT_SERVE, 1, 2, "[OPTIONS] IMAGE [DIR]",
@@ -35,13 +38,15 @@ static const struct command commands[] = {
 
 void complain(const char *fmt, ...)
 {
+	char text[4096], line[sizeof text];
 	va_list ap;
 
-	fputs("platter: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	putc('\n', stderr);
+	/* One line, whatever names in it hold. */
+	text_plain(text, strlen(text), line, sizeof line);
+	fprintf(stderr, "platter: %s\n", line);
 }
 
 int complain_error(const struct platter_error *err)
@@ -85,6 +90,18 @@ static bool asked_for(const char *arg, const char *shorter, const char *longer)
 	return strcmp(arg, shorter) == 0 || strcmp(arg, longer) == 0;
 }
 
+/* With one of them closed, an image would become standard output. */
+static void hold_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd < 3);
+	if (fd >= 3)
+		close(fd);
+}
+
 static int run(int argc, char **argv)
 {
 	const struct command *command;
@@ -124,6 +141,7 @@ int main(int argc, char **argv)
 {
 	int status;
 
+	hold_standard_descriptors();
 	/* A limit on file sizes is an error of the write, not the end of the program. */
 	signal(SIGXFSZ, SIG_IGN);
 	status = run(argc, argv);

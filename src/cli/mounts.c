@@ -44,7 +44,7 @@ static bool parse_line(char *line, struct mount *m)
 	for (dash = rest; dash && strncmp(dash, "- ", 2) != 0;)
 		if ((dash = strchr(dash, ' ')))
 			dash++;
-	if (!dash || strncmp(dash, type, strlen(type)) != 0)
+	if (!dash || strncmp(dash, type, strlen(type)) != 0 || sscanf(fields[0], "%u", &m->id) != 1)
 		return false;
 	rest = dash + strlen(type);
 	m->dir = strdup(fields[4]);
@@ -63,19 +63,43 @@ static void take_line(struct mount *m, const char *key, const char *value)
 {
 	if (strcmp(key, "verb") == 0)
 		m->verb = strdup(value);
-	else if (strcmp(key, "overlay") == 0)
-		m->overlay = strdup(value);
 	else if (strcmp(key, "daemon") == 0)
 		m->daemon = (pid_t)atol(value);
 	else if (strcmp(key, "supervisor") == 0)
 		m->supervisor = (pid_t)atol(value);
 }
 
+unsigned mounts_id(const char *dir)
+{
+	int fd = open(dir, O_PATH | O_CLOEXEC | O_DIRECTORY);
+	char path[64], *line = NULL;
+	size_t size = 0;
+	unsigned id = 0;
+	FILE *f;
+
+	if (fd < 0)
+		return 0;
+	snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "re");
+	while (f && id == 0 && getline(&line, &size, f) > 0)
+		if (sscanf(line, "mnt_id: %u", &id) != 1)
+			id = 0;
+	free(line);
+	if (f)
+		fclose(f);
+	close(fd);
+	return id;
+}
+
 void mounts_ask(struct mount *m)
 {
 	char text[MOUNT_DESCRIPTION_MAX] = "", *rest = text, *line;
-	int fd = open(m->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd;
 
+	m->covered = mounts_id(m->dir) != m->id;
+	if (m->covered)
+		return;
+	fd = open(m->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || ioctl(fd, MOUNT_IOC_DESCRIBE, text) < 0) {
 		m->stale = errno == ENOTCONN || errno == ECONNABORTED;
 		if (fd >= 0)
@@ -84,8 +108,15 @@ void mounts_ask(struct mount *m)
 	}
 	close(fd);
 	text[sizeof text - 1] = '\0';
-	while ((line = strsep(&rest, "\n"))) {
-		char *value = strchr(line, '=');
+	while ((line = rest)) {
+		char *value;
+
+		if (strncmp(line, "overlay=", 8) == 0) {
+			m->overlay = strdup(line + 8);
+			break;
+		}
+		strsep(&rest, "\n");
+		value = strchr(line, '=');
 
 		if (!value)
 			continue;

@@ -12,16 +12,18 @@
 #include <sys/ioctl.h>
 #include <sys/types.h>
 
-/* Gives "key=value" lines: verb, image, overlay, daemon and supervisor (process ids). Cut to
- * fit, terminated. */
+/* Gives "key=value" lines: verb, daemon and supervisor (process ids), and last the overlay, whose
+ * path goes to the end. Cut to fit, terminated. */
 #define MOUNT_DESCRIPTION_MAX 12288
 #define MOUNT_IOC_DESCRIBE    _IOR('p', 0x70, char[MOUNT_DESCRIPTION_MAX])
 
 struct mount {
 	char *dir, *image;
+	unsigned id; /* the kernel's, as mounts_id gives it */
 	/* From here on: by mounts_ask. */
-	bool answers;         /* else it is stale, or another user's */
+	bool answers;         /* else it is one of the next two, or another user's */
 	bool stale;           /* its daemon is gone */
+	bool covered;         /* something else is mounted on it */
 	char *verb, *overlay; /* NULL when it does not answer; overlay "" = none */
 	pid_t daemon, supervisor;
 };
@@ -36,6 +38,12 @@ void mounts_free(struct mount *mounts, size_t count);
 
 /* The absolute form of a path whose last component may be a dead mount; NULL: errno. */
 char *mounts_resolve(const char *path);
+
+/*
+ * The kernel's number for what is mounted on dir, 0 when that cannot be told. Asks nothing of the
+ * mount itself, which may be dead or not served yet. Numbers are used again.
+ */
+unsigned mounts_id(const char *dir);
 
 /* Detach what is mounted on dir if it is ours and its daemon is gone. */
 void mounts_clean(const char *dir);

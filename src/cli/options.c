@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -24,7 +25,7 @@ static bool parse_bytes(const char *text, uint64_t *out)
 	if (!isdigit((unsigned char)*text))
 		return false;
 	errno = 0;
-	*out = strtoull(text, &end, 0);
+	*out = strtoull(text, &end, strncasecmp(text, "0x", 2) == 0 ? 16 : 10);
 	if (errno)
 		return false;
 	if (*end == '\0')
@@ -177,7 +178,8 @@ static bool parse_pair(struct cli *cli, const char *name, const char *value, boo
 		return o->lower = strcmp(value, "lower") == 0;
 	if (strcmp(name, "overlay") == 0)
 		return parse_overlay(cli, value);
-	*known = strncmp(name, "x-", 2) == 0;
+	/* libmount passes on who mounted. */
+	*known = strncmp(name, "x-", 2) == 0 || strcmp(name, "user") == 0;
 	return *known;
 }
 
@@ -289,9 +291,11 @@ static bool takes(const struct command *command, int c)
 
 static int check_chain(const char *value)
 {
-	if (strcmp(value, "no") == 0 || access(value, X_OK) == 0)
+	struct stat st;
+
+	if (strcmp(value, "no") == 0 || (stat(value, &st) == 0 && S_ISDIR(st.st_mode)))
 		return EXIT_OK;
-	complain("--chain=%s: %s", value, strerror(errno));
+	complain("--chain=%s: no such directory", value);
 	return EXIT_USAGE;
 }
 
