@@ -56,7 +56,7 @@ static int scan_driver(struct platter *p, const struct partition_driver *d, uint
 
 /* ---- filesystems ---- */
 
-static int identify_part(struct platter *p, const struct partition *part, struct fsid *id)
+static int identify_part(struct platter *p, struct partition *part, struct fsid *id)
 {
 	struct dev *window;
 	int r;
@@ -69,6 +69,9 @@ static int identify_part(struct platter *p, const struct partition *part, struct
 		return r;
 	r = fsid_identify(window, id);
 	dev_unref(window);
+	if (id->error)
+		partition_problem(part, "its filesystem cannot be looked for: %s",
+		                  strerror(-id->error));
 	return r;
 }
 
@@ -200,6 +203,9 @@ int disk_scan(struct platter *p, uint32_t wanted, struct platter_error *err)
 		table_problem(&p->table, "%s", err->text);
 	else if (r)
 		return err_set(err, -r, "no memory for the partition table");
+	if (p->whole.error)
+		table_problem(&p->table, "a filesystem on the whole disk cannot be looked for: %s",
+		              strerror(-p->whole.error));
 	/* An optical disc's tree says nothing else, but its sectors are what they are. */
 	p->sector = p->table.scheme ? p->table.sector
 	            : known         ? known

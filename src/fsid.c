@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * libblkid wants a file, and our devices are none. It gets a sparse memory file of the right size
- * with the first and the last MiB, where superblocks are: so it works over any container, reads
- * what the overlay holds, and never touches the image itself.
+ * with the first and the last MiB, where superblocks are, and what boot sectors name: so it works
+ * over any container, reads what the overlay holds, and never touches the image itself.
  */
 #include "config.h"
 
@@ -18,23 +18,41 @@
 
 #include "ondisk.h"
 
-#define SAMPLE    ((uint64_t)1 << 20)
+/* UDF with 4096-byte sectors has its anchor just behind the first MiB. */
+#define HEAD      ((uint64_t)(1 << 20) + 65536)
+#define TAIL      ((uint64_t)1 << 20)
+#define NAMED     ((uint64_t)65536)
 #define COPY_STEP ((size_t)64 << 10)
 
-/* Copy [off, end) where it is data. What cannot be read stays zeros: then it is not recognised. */
-static int copy_data(struct dev *dev, int fd, char *buf, uint64_t off, uint64_t end)
+/* A sample in the making. */
+struct sample {
+	struct dev *dev;
+	int fd;
+	int error; /* the first one of reading the device */
+	char *buf;
+};
+
+/* Copy [off, off + len) where it is data, as far as the device goes and can be read. */
+static int copy_data(struct sample *s, uint64_t off, uint64_t len)
 {
+	uint64_t size = s->dev->size, end = off < size ? off + min64(len, size - off) : off;
+
 	while (off < end) {
 		struct dev_extent ext;
 		uint64_t n;
+		int r = dev_extent(s->dev, off, &ext);
 
-		if (dev_extent(dev, off, &ext) != 0)
+		if (r) {
+			s->error = s->error ? s->error : r;
 			return 0;
+		}
 		n = min64(ext.length, end - off);
 		if (!ext.hole) {
 			n = min64(n, COPY_STEP);
-			if (dev_pread(dev, buf, n, off) == 0 &&
-			    pwrite(fd, buf, n, (off_t)off) != (ssize_t)n)
+			r = dev_pread(s->dev, s->buf, n, off);
+			if (r)
+				s->error = s->error ? s->error : r;
+			else if (pwrite(s->fd, s->buf, n, (off_t)off) != (ssize_t)n)
 				return -ENOSPC;
 		}
 		off += n;
@@ -42,24 +60,82 @@ static int copy_data(struct dev *dev, int fd, char *buf, uint64_t off, uint64_t 
 	return 0;
 }
 
-static int make_sample(struct dev *dev, int *out)
+static uint16_t le16_at(const uint8_t *p)
 {
-	int fd = memfd_create("platter-probe", MFD_CLOEXEC), r = 0;
-	char *buf = malloc(COPY_STEP);
-	uint64_t head = min64(SAMPLE, dev->size);
+	return (uint16_t)(p[0] | p[1] << 8);
+}
 
-	if (fd < 0 || !buf)
-		r = -ENOMEM;
-	else if (ftruncate(fd, (off_t)dev->size) < 0)
-		r = -errno;
+static uint64_t le_at(const uint8_t *p, unsigned bytes)
+{
+	uint64_t v = 0;
+
+	while (bytes--)
+		v = v << 8 | p[bytes];
+	return v;
+}
+
+/* A place that a boot sector names: unit * number, none when that is absurd. */
+static void name_place(uint64_t place[2], size_t i, uint64_t base, uint64_t unit, uint64_t number)
+{
+	uint64_t at;
+
+	if (ckd_mul64(&at, unit, number) && ckd_add64(&at, at, base))
+		place[i] = at;
+}
+
+/*
+ * Where libblkid looks beside the first and last MiB, for types and labels: NTFS's MFT, the root
+ * directories of FAT32 and exFAT and exFAT's FAT. Wrong numbers only copy the wrong bytes.
+ */
+static void places_named(const uint8_t b[512], uint64_t place[2])
+{
+	uint64_t sector = le16_at(b + 11), cluster = sector * b[13];
+
+	if (memcmp(b + 3, "NTFS    ", 8) == 0) {
+		name_place(place, 0, 0, cluster, le_at(b + 48, 8));
+	} else if (memcmp(b + 3, "EXFAT   ", 8) == 0 && b[108] <= 12 && b[109] <= 25 - b[108]) {
+		uint64_t heap = le_at(b + 88, 4) << b[108];
+
+		name_place(place, 0, 0, (uint64_t)1 << b[108], le_at(b + 80, 4));
+		name_place(place, 1, heap, (uint64_t)1 << (b[108] + b[109]), le_at(b + 96, 4) - 2);
+	} else if (memcmp(b + 82, "FAT32   ", 8) == 0) {
+		uint64_t data = (le16_at(b + 14) + b[16] * le_at(b + 36, 4)) * sector;
+
+		name_place(place, 0, data, cluster, le_at(b + 44, 4) - 2);
+	}
+}
+
+static int fill_sample(struct sample *s)
+{
+	uint64_t size = s->dev->size, head = min64(HEAD, size);
+	uint64_t place[2] = {0, 0};
+	uint8_t boot[512];
+	int r = ftruncate(s->fd, (off_t)size) < 0 ? -errno : 0;
+
 	if (!r)
-		r = copy_data(dev, fd, buf, 0, head);
+		r = copy_data(s, 0, head);
 	if (!r)
-		r = copy_data(dev, fd, buf, max64(head, dev->size - head), dev->size);
-	free(buf);
-	if (r && fd >= 0)
-		close(fd);
-	*out = r ? -1 : fd;
+		r = copy_data(s, max64(head, size - min64(TAIL, size)), TAIL);
+	if (r || size < sizeof boot || dev_pread(s->dev, boot, sizeof boot, 0) != 0)
+		return r;
+	places_named(boot, place);
+	for (size_t i = 0; i < 2 && !r; i++)
+		if (place[i])
+			r = copy_data(s, place[i], NAMED);
+	return r;
+}
+
+static int make_sample(struct dev *dev, struct sample *s)
+{
+	int r = -ENOMEM;
+
+	*s = (struct sample){.dev = dev, .fd = memfd_create("platter-probe", MFD_CLOEXEC)};
+	s->buf = malloc(COPY_STEP);
+	if (s->fd >= 0 && s->buf)
+		r = fill_sample(s);
+	free(s->buf);
+	if (r && s->fd >= 0)
+		close(s->fd);
 	return r;
 }
 
@@ -121,27 +197,30 @@ static int ask_blkid(int fd, struct fsid *id)
 
 int fsid_identify(struct dev *dev, struct fsid *id)
 {
-	int fd, r;
+	struct sample s;
+	int r;
 
 	memset(id, 0, sizeof *id);
 	if (dev->size == 0)
 		return 0;
-	r = make_sample(dev, &fd);
-	if (r)
-		return r;
-	r = ask_blkid(fd, id);
-	close(fd);
-	if (r || id->driver)
-		return r;
+	r = make_sample(dev, &s);
+	if (r) { /* a limit on file sizes is one on memory files too: then nothing is known */
+		id->error = r;
+		return r == -ENOMEM ? r : 0;
+	}
+	r = ask_blkid(s.fd, id);
+	close(s.fd);
 	/* A disc's other tree, or something that libblkid misses. */
-	for (size_t i = 0; fs_drivers[i]; i++) {
+	for (size_t i = 0; fs_drivers[i] && !r && !id->driver; i++) {
 		if (!fs_drivers[i]->probe(dev))
 			continue;
 		id->driver = fs_drivers[i];
 		id->filesystem = true;
 		if (!id->type[0])
 			snprintf(id->type, sizeof id->type, "%s", fs_drivers[i]->name);
-		break;
 	}
-	return 0;
+	/* What could not be read may be what would have told. */
+	if (!id->type[0])
+		id->error = s.error;
+	return r;
 }

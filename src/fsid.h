@@ -10,12 +10,13 @@
 struct fsid {
 	char type[32]; /* as libblkid names it; "" = nothing recognised */
 	char label[256], uuid[64];
-	bool filesystem;                /* not swap, a RAID or LVM member, or encrypted */
+	int error;       /* -errno: nothing was recognised, and not all could be looked at */
+	bool filesystem; /* not swap, a RAID or LVM member, or encrypted */
 	const struct fs_driver *driver; /* NULL: cannot be browsed */
 };
 
-/* Fills *id in; a device that cannot be read counts as not recognised. 0 or -ENOMEM, -errno of
- * what identification itself needs. */
+/* Fills *id in. 0, or -errno of what identification itself needs; what cannot be read is noted in
+ * *id. */
 int fsid_identify(struct dev *dev, struct fsid *id);
 
 #endif

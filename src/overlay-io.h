@@ -24,8 +24,8 @@ struct overlay_io_ops {
 	/* fdatasync(2). NULL: nothing here outlives the process, there is nothing to flush. */
 	int (*sync)(struct overlay_io *io);
 	/*
-	 * As sync, but it fails too when an earlier sync did whose error another process got and was
-	 * killed over: the system tells an error only once. NULL with sync.
+	 * As sync, but it fails too when an earlier sync did whose error another process got and
+	 * was killed over: the system tells an error only once. NULL with sync.
 	 */
 	int (*sync_anew)(struct overlay_io *io);
 	/* As dev_extent; .length may pass the end. */

@@ -276,11 +276,14 @@ int platter_attach(struct platter *p, int part, const struct platter_view *view,
                    struct platter_tree **out, struct platter_error *err)
 {
 	struct platter_tree *t;
-	int r;
+	int index = -1, r;
 
 	*out = NULL;
-	if (part > 0 && disk_find_part(p, (uint32_t)part) < 0)
+	if (part > 0 && (index = disk_find_part(p, (uint32_t)part)) < 0)
 		return no_such_part(p, part, err);
+	if (part > 0 && p->table.parts[index].size && !p->table.parts[index].usable)
+		return err_set(err, ENXIO, "%s: partition %d: %s", p->path, part,
+		               p->table.parts[index].problem);
 	t = tree_new(p, view);
 	r = t ? build_devices(t, part) : -ENOMEM;
 	if (r) {
@@ -312,6 +315,9 @@ static int not_browsable(const struct platter *p, int part, struct platter_error
 	char place[32];
 
 	name_place(p, part, place, sizeof place);
+	if (id->error)
+		return err_set(err, -id->error, "%s: looking for a filesystem on %s: %s", p->path,
+		               place, strerror(-id->error));
 	if (!id->type[0])
 		return err_set(err, EOPNOTSUPP,
 		               "%s: no known filesystem on %s; platter attach shows "

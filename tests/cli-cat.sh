@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # cat writes a file inside an image, by any path that mount would show, links followed; with -p and
 # no path the bytes of a partition, or of the disk.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires sfdisk mkfs.ext4 xorriso
 
 make_iso disc.iso

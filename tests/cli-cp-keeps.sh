@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # cp -r keeps names, contents, times, permissions, symbolic links and holes; what a link in the
 # destination leads to is not written to, and setuid bits do not come along.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires xorriso
 
 mkdir -p src/locked/below src/empty

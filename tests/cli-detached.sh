@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # mount and attach return when the mount answers, not before; the daemon and its supervisor have then
 # let go of stdin, stdout, stderr, the working directory and the session.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires xorriso
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # An error is one line on stderr, "platter: WHAT: found, expected", with the value and the limit, and
 # nothing on stdout.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires sfdisk mkfs.ext4 xorriso
 
 make_iso disc.iso

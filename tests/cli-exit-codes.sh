@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Exit codes as mount(8)'s: 0 done, 1 the command line, 2 the system, 32 an image (or a path in it,
 # or an overlay) that cannot be used.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires sfdisk mkfs.ext4 xorriso
 
 make_iso disc.iso

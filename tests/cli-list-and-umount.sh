@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # list shows every mount with image, directory, overlay and process, whatever the names are; umount
 # takes a directory however it is written, an image (all its mounts), or --all.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires_root # for --all in a place where there are no others
 requires unshare xorriso

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # ls lists a directory inside an image in the order of names, or one file; -l adds type, permissions,
 # links, owner, group, size and time; -R all that is below.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires xorriso
 
 make_iso disc.iso

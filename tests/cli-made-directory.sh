@@ -3,7 +3,7 @@
 # Without DIR a directory named after the image is made below /run/platter (root),
 # $XDG_RUNTIME_DIR/platter or /tmp/platter-UID, 0700 and the caller's own; it is printed, and removed
 # at umount. One that others own or can write to is refused.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires_root # for an empty /run, and to be two users
 requires unshare xorriso

@@ -3,7 +3,7 @@
 # What mount shows: a filesystem on the whole disk, else the one partition that has one, else DIR/N
 # for each that can be browsed; -p N picks, layout= decides otherwise. What cannot be browsed is
 # exit 32, and several where one was asked for exit 1, with what there is.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires sfdisk mkfs.ext4 xorriso
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A mount point may be named by a symbolic link to it: it is mounted on what the link leads to, umount
 # takes the same name, and a daemon that dies takes the mount with it all the same.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires xorriso
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # DIR must be an empty directory that the caller can write to, in a directory where nobody else can
 # put another in its place; one that does not exist is made, private, and removed again.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires xorriso
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # -o: uid=, gid= and umask= decide what files belong to whom and allow; what mount(8) adds is
 # accepted and means nothing; unknown options and values are exit 1.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires xorriso genisoimage
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Options may stand before, between and after operands; -- ends them; long ones may be abbreviated
 # and take their value with = or without.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires sfdisk mkfs.ext4 xorriso
 
 make_iso disc.iso

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A mount whose daemon and supervisor were both killed answers nothing: list calls it stale, the next
 # mount on the same directory replaces it, umount cleans it away.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires xorriso
 

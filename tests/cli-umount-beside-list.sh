@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # list and umount ask every mount what it is; that somebody else does so at the same moment is no
 # reason for a umount to be refused as busy.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 
 truncate -s 1M disk.img

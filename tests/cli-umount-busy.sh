@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A mount in use is not detached, and umount names the processes and loop devices that use it, with
 # exit 2; it serves on. -l detaches it at once and lets them finish.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 
 head -c 2M /dev/urandom >disk.img

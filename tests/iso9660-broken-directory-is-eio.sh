@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A directory whose records are damaged, or that lies nowhere, is an error: never a listing that
 # looks whole, and never an empty one. The rest of the disc is not touched by that.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires genisoimage
 
 mkdir -p "$tmp/src/subdir"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A continuation area that continues in itself ends in an error for the file that it belongs to,
 # at once, and the other files are there.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires genisoimage od timeout
 
 mkdir "$tmp/src"

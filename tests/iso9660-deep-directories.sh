@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Directories that Rock Ridge relocated because they lie too deep are where they belong, and are
 # not seen in rr_moved.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires genisoimage xorriso
 
 deep=1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17/18

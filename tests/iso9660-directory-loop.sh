@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A directory that contains one of those that it lies in: walks over the tree come to an end, with
 # an error, and show what is there.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires genisoimage timeout
 
 mkdir -p "$tmp/src/upper/middle/lower"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Interleaved files, and those with flags that no standard knows, are listed but not read. What
 # is associated with a file is not listed.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires genisoimage
 
 mkdir "$tmp/src"

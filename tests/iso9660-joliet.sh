@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A disc without Rock Ridge shows its Joliet names: UTF-16 ones too, without ";1". An enhanced
 # volume descriptor (ISO 9660:1999) beside it changes nothing.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires xorriso
 
 mkdir -p "$tmp/src/Ordner mit Lücken"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # -o map=lower shows plain names in lower case, as the Linux driver does, and leaves those of
 # Rock Ridge and Joliet alone.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires genisoimage
 
 mkdir -p "$tmp/src/SubDir"

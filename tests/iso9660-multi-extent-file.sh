@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A file of 4.5 GiB, which takes two extents with a directory record each, is one file with all
 # of its bytes. The image is kept sparse.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires xorriso truncate cmp
 
 size=$((4608 << 20))

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Plain ISO 9660 names come as recorded, without ";1" and without the dot that an extension-less
 # name must end in.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires genisoimage
 
 mkdir -p "$tmp/src/subdir"

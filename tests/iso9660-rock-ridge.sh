@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Rock Ridge: names of any length, permissions, owners, times, symbolic and hard links are those of
 # the source tree, from discs of both makers and all versions of RRIP that they write.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires xorriso genisoimage
 
 long=$(printf 'n%.0s' $(seq 250))

@@ -3,7 +3,7 @@
 # Discs of several sessions: the last one shows by default, session=N any other. One disc made
 # the write-once way (genisoimage -C -M, sessions appended), one the overwritable way (xorriso,
 # which keeps a copy of the newest session's descriptors at the start).
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires genisoimage xorriso
 
 mkdir "$tmp/1" "$tmp/2" "$tmp/3"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Rock Ridge before Joliet before plain names; -o tree= picks another, and one that the disc does
 # not have is refused with a message.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires genisoimage
 
 mkdir "$tmp/src"

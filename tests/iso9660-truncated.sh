@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A disc that ends too early: what is there can be read, reading on is an error and never zeros,
 # and one without its root directory is refused.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires genisoimage cmp
 
 mkdir "$tmp/src"

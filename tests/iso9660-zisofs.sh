@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Files packed by zisofs, version 1 (mkzftree, xorriso) and 2 (xorriso), read as they were; blocks
 # of zeros, the ends of blocks and files that were not packed included.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires xorriso genisoimage mkzftree
 
 mkdir -p "$tmp/src/sub"

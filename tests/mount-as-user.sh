@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # An ordinary user mounts, reads, attaches with an overlay, lists and unmounts, with platter or with
 # fusermount3; others, root among them, do not see in. What the user may not read or write is refused.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires_root # to become an ordinary user with a /dev/fuse
 requires unshare xorriso

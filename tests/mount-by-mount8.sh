@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # mount(8) mounts images by type, by hand and from fstab, and unmounts them: the bare form that it
 # calls takes what it adds.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires_root
 requires mount umount unshare xorriso

@@ -3,7 +3,7 @@
 # When the daemon dies, its mount goes with it: within 500 ms, in use or not, and the directory is
 # removed when platter made it. Clients get an error and do not hang. Without its supervisor a
 # daemon goes on serving.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires xorriso
 

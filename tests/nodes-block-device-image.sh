@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A block device is an image like a file: its size, its sectors (512 or 4096 bytes), its partitions
 # and bytes are the same through either, and an overlay takes the writes.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires_loop
 requires sfdisk mkfs.ext4 blockdev

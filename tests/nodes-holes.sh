@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # SEEK_DATA and SEEK_HOLE on a node tell exactly where the image (and the overlay) has data, and
 # st_blocks is a bound: never less than what the node holds.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires sfdisk fallocate
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What attach shows: disk, parts/N with links by label, UUID, partition label and partition UUID as
 # udev spells them (the lowest number wins), gaps/START-END, boot/N, and info --json as a file.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires sgdisk sfdisk mkfs.ext4 xorriso
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A loop device on a read-only node: the kernel mounts the ext4 in it and finds its files, on the
 # partition's node and in its place on the disk's.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires_loop
 requires_filesystem ext4

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # -p N shows that partition alone, as DIR/parts/N; -p 0 the disk alone; a partition that is not
 # there is refused with the numbers of those that are.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires sfdisk mkfs.ext4
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Without an overlay nothing can be written, not by root either and not with -o rw: every attempt is
 # refused, and the image stays as it is, its times included.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires sfdisk mkfs.ext4
 

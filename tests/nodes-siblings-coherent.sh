@@ -3,7 +3,7 @@
 # disk, parts/N and gaps/A-B overlap. With descriptors open on all of them, what several threads
 # write through one, in odd sizes at odd places of the same blocks, is read through any other at
 # once, and no write takes a neighbour's bytes back.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires sfdisk
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # -o start= and length= (offset= and sizelimit=) choose a part of the image as the disk; what does
 # not lie in the image is refused with the numbers. Writes land where they belong in the whole.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires sfdisk mkfs.ext4
 

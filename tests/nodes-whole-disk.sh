@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # DIR/disk holds the bytes of the image, DIR/parts/N and DIR/gaps/A-B those of their stretch of it,
 # whatever the size of the disk and however they are read.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires qemu-img sfdisk mkfs.ext4
 

@@ -3,7 +3,7 @@
 # Writable nodes behave like disks: O_TRUNC is accepted and changes nothing, so dd and cp can write
 # to them; a size cannot be changed; what is written past the end is ENOSPC, and what reaches over
 # it is written up to it; nothing can be made, removed or renamed.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires sfdisk mkfs.ext4
 

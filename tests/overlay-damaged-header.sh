@@ -3,7 +3,7 @@
 # Of an overlay's two header slots one is enough. Without a sound one, with features that are not
 # known, with a layout that cannot be, or cut short, the overlay is refused with exit 32 and the
 # reason, and is left as it is.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 
 truncate -s 16M disk.img

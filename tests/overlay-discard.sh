@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # discard removes an overlay, with consent only: without a terminal that is --yes. What is no
 # overlay, or is in use, stays.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 
 truncate -s 1M disk.img

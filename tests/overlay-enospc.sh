@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The host's disk is full: the write that needs room says ENOSPC, no fsync does and nothing fsynced
 # is lost; the daemon goes on and takes writes again when there is room.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires_root
 

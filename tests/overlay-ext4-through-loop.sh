@@ -3,7 +3,7 @@
 # The kernel mounts ext4 read-write through a loop device on a writable node, fills, syncs and
 # unmounts it: e2fsck finds it clean on the node, the original is untouched, and the files are there
 # at the next attach.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires_loop
 requires_filesystem ext4

@@ -3,7 +3,7 @@
 # After an fdatasync has failed nothing that was not flushed before is promised, and nothing more is
 # taken: every later write and fsync is EIO, umount says so and fails. What was flushed before is
 # there at the next attach, which works.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires strace
 strace -qq -o /dev/null true 2>/dev/null || skip "needs a strace that may trace"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A limit on file sizes (ulimit -f) is ENOSPC at the write that meets it, not a signal that ends the
 # daemon: what lies below the limit can be written, and nothing fsynced is lost.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires prlimit
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # sync(2) does not reach a FUSE daemon: without any fsync or close, what was written is durable
 # after five seconds, whatever is killed then.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 
 truncate -s 16M disk.img

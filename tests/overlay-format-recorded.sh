@@ -3,7 +3,7 @@
 # The container format is found once and recorded in the overlay: whatever a guest writes where
 # containers have their magic, the image stays raw, of the same size, and no file that such a header
 # names is opened.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 
 truncate -s 8M disk.img

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What a filesystem on the node gives back with fstrim the overlay gives back to its host.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires_loop
 requires_filesystem ext4

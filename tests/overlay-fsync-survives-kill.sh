@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # When daemon and supervisor are killed at once, every byte that an fsync covered is there at the
 # next attach: first writes and rewrites, writes to parts of blocks, zeroes, on all nodes.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires sfdisk fallocate
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The daemon is killed at each step of its writes and flushes: every write that was acknowledged
 # before is there at the next attach, since the supervisor finishes what the daemon had begun.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires strace
 strace -qq -o /dev/null true 2>/dev/null || skip "needs a strace that may trace"

@@ -3,7 +3,7 @@
 # kill -9 of the daemon with several writers at work: they all get an error, the mount is gone
 # within 500 ms, and since the supervisor flushes, everything acknowledged is there at the next
 # attach, without any fsync; the overlay was closed cleanly.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires sfdisk
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # An overlay has one user: a second attach waits for the first to end, and is refused when that
 # takes longer than ten seconds; status says that it is in use, and by which process.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 
 truncate -s 8M disk.img

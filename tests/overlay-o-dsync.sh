@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A write with O_DSYNC or O_SYNC is durable when it returns: two fdatasync where it allocates a
 # block, one where it overwrites; fsync is the same, and does nothing when nothing was written.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires strace
 strace -qq -o /dev/null true 2>/dev/null || skip "needs a strace that may trace"

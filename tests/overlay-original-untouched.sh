@@ -3,7 +3,7 @@
 # What is written through an overlay never reaches the original: its bytes and times stay, the
 # daemon has it open for reading only, and the changes are there at the next attach, and only with
 # the overlay. Without a value, --overlay means IMAGE.overlay.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires sfdisk mkfs.ext4
 

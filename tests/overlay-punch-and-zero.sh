@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Punched and zeroed ranges read as zeros through every node, over a base that is not zero as well
 # as over what the overlay holds, in blocks and parts of blocks, and at the next attach.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires sfdisk fallocate
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # --overlay=ram keeps changes in memory until umount and leaves no file; ram:SIZE bounds it: more is
 # ENOSPC, and zeroing gives room back.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires fallocate
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # -o ro looks through an overlay without changing it: the nodes cannot be written, the file stays as
 # it is to the byte, several may look at once, and one that is not there is not made.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 
 truncate -s 8M disk.img
@@ -17,6 +17,10 @@ for dir in mnt second; do
 	same "through $dir" "$(peek $dir/disk 3M 4)" mine
 	same "mode in $dir" "$(stat -c %a $dir/disk)" 444
 	: 2>/dev/null >>$dir/disk && fail "$dir/disk can be opened for writing"
+done
+for fd in "/proc/$(daemon_of mnt)/fd/"*; do
+	[ "$(readlink "$fd")" != "$tmp/changes" ] || grep -q '^flags:.*0$' "${fd/\/fd\///fdinfo/}" ||
+		fail "the overlay is open for writing"
 done
 expect 0 "$PLATTER" cat -p 0 --overlay=changes disk.img
 same "through cat" "$(peek out 3M 4)" mine

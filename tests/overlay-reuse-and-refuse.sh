@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # An overlay belongs to its image: another size or other contents are refused with exit 32 and
 # leave the overlay as it is; an image that was moved, copied or touched is the same image.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 
 head -c 5M /dev/urandom >disk.img

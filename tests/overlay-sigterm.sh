@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # SIGTERM, to the daemon or to its supervisor, in the background or with -f, ends the mount as
 # umount does: all that was written is kept, the mount is gone, the overlay closed.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 
 truncate -s 8M disk.img

@@ -3,7 +3,7 @@
 # status says what an overlay holds: of which image and whether it still fits, how much, when it was
 # made and opened, whether it is in use or was closed cleanly; as JSON and for people, by its file
 # or by the directory where it is mounted.
-. "${srcdir:-.}/tests/lib.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 
 head -c 1M /dev/urandom >disk.img

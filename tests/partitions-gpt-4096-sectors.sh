@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A GPT with sectors of 4096 bytes in a plain file, its backup included.
-. "${srcdir:-.}/tests/lib.sh"
-. "${srcdir:-.}/tests/lib-partitions.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
+. "${srcdir:-.}/tests/lib-partitions.sh" || exit 99
 
 # Build one by hand: no tool here makes it without such a disk.
 make()

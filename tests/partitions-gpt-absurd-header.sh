@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # No number in a GPT header crashes, hangs or takes memory; the backup is used.
-. "${srcdir:-.}/tests/lib.sh"
-. "${srcdir:-.}/tests/lib-partitions.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
+. "${srcdir:-.}/tests/lib-partitions.sh" || exit 99
 requires sfdisk
 
 make()

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A backup that is not in the last block is found through the damaged primary.
-. "${srcdir:-.}/tests/lib.sh"
-. "${srcdir:-.}/tests/lib-partitions.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
+. "${srcdir:-.}/tests/lib-partitions.sh" || exit 99
 requires sfdisk
 
 new_disk 32M

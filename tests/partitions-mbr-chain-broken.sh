@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A chain that leaves its extended partition, or comes to no EBR, ends with a problem.
-. "${srcdir:-.}/tests/lib.sh"
-. "${srcdir:-.}/tests/lib-partitions.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
+. "${srcdir:-.}/tests/lib-partitions.sh" || exit 99
 requires sfdisk
 
 make()

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Entries that overlap say with which other; logical ones in their container do not.
-. "${srcdir:-.}/tests/lib.sh"
-. "${srcdir:-.}/tests/lib-partitions.sh"
+. "${srcdir:-.}/tests/lib.sh" || exit 99
+. "${srcdir:-.}/tests/lib-partitions.sh" || exit 99
 
 new_disk 64M
 edit '

@@ -11,10 +11,7 @@
 
 static const char *state(const struct mount *m)
 {
-	return m->stale     ? "stale"
-	       : m->covered ? "covered"
-	       : m->answers ? m->verb
-	                    : "not yours";
+	return m->stale ? "stale" : m->covered ? "covered" : m->answers ? m->verb : "not yours";
 }
 
 static void print_json(const struct mount *mounts, size_t count)

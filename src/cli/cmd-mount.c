@@ -164,7 +164,7 @@ static int supervise(struct session *s, unsigned id)
 		return EXIT_SYSTEM;
 	/* That a signal ended it is no failure. */
 	return WEXITSTATUS(status) && WEXITSTATUS(status) != EXIT_USER ? WEXITSTATUS(status)
-	                                                              : cleaned;
+	                                                               : cleaned;
 }
 
 /* ---- the parent ---- */

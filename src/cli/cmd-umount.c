@@ -37,7 +37,8 @@ static void wait_for_process(const struct mount *m, int pidfd)
 	while ((r = poll(&p, 1, wait_ms)) == 0 || (r < 0 && errno == EINTR)) {
 		if (r == 0)
 			complain("%s: waiting for its daemon, which is flushing, or still serves "
-			         "another mount namespace", m->dir);
+			         "another mount namespace",
+			         m->dir);
 		wait_ms = -1;
 	}
 	close(pidfd);

@@ -19,6 +19,7 @@
 #include <fuse_lowlevel.h>
 #include <linux/falloc.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -502,6 +503,19 @@ static int add_options(struct fuse_args *args, const struct cli *cli, const stru
 	return r;
 }
 
+/* What libfuse said last: it names a reason where its functions only fail. */
+static char said[256];
+
+static void keep_what_is_said(enum fuse_log_level level, const char *fmt, va_list ap)
+{
+	size_t n;
+
+	(void)level;
+	vsnprintf(said, sizeof said, fmt, ap);
+	for (n = strlen(said); n && said[n - 1] == '\n'; n--)
+		said[n - 1] = '\0';
+}
+
 struct front *front_mount(const struct cli *cli, struct platter *p, struct platter_tree *tree,
                           const char *dir)
 {
@@ -530,10 +544,12 @@ struct front *front_mount(const struct cli *cli, struct platter *p, struct platt
 		front_free(f);
 		return NULL;
 	}
-	/* libfuse says on stderr why not. Its copy of dir is freed only together with detaching. */
+	if (!cli->debug)
+		fuse_set_log_func(keep_what_is_said);
+	/* Its copy of dir is freed only together with detaching. */
 	LEAK_IS_KNOWN(r = fuse_session_mount(f->se, dir));
 	if (r != 0) {
-		complain("%s: cannot be mounted on", dir);
+		complain("%s: cannot be mounted on%s%s", dir, said[0] ? ": " : "", said);
 		front_free(f);
 		return NULL;
 	}
