@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ondisk.h"
@@ -16,12 +17,22 @@
  * of every thread; what is raw in a file is in the kernel's cache. */
 #define CACHE_BYTES ((size_t)16 << 20)
 
+/* A damaged image is read over and over: ten lines a second tell enough. */
+static bool log_is_full(struct platter *p)
+{
+	time_t now = time(NULL);
+
+	if (__atomic_exchange_n(&p->log_second, now, __ATOMIC_RELAXED) != now)
+		__atomic_store_n(&p->log_lines, 0, __ATOMIC_RELAXED);
+	return __atomic_fetch_add(&p->log_lines, 1, __ATOMIC_RELAXED) >= 10;
+}
+
 void disk_log(struct platter *p, const char *fmt, ...)
 {
 	char line[512];
 	va_list ap;
 
-	if (!p->log)
+	if (!p->log || log_is_full(p))
 		return;
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof line, fmt, ap);

@@ -43,6 +43,8 @@ struct platter {
 
 	void (*log)(void *arg, const char *line);
 	void *log_arg;
+	time_t log_second; /* of the last line, and how many in it */
+	unsigned log_lines;
 };
 
 /* The index of the partition with that number in table.parts, or -1. */

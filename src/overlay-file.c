@@ -259,15 +259,33 @@ static int count_blocks(struct overlay_io *io, const struct ovl_header *h, uint6
 	return 0;
 }
 
-static void look_at_base(const struct ovl_header *h, struct platter_overlay_status *st)
+/*
+ * The path in the header is for people: an overlay that came from elsewhere may name any file in
+ * it. What is looked at is a regular file of that name beside the overlay itself.
+ */
+static bool find_beside(const char *overlay, const char *hint, char *path, size_t size)
+{
+	const char *name = strrchr(hint, '/'), *slash = strrchr(overlay, '/');
+	struct stat st;
+
+	name = name ? name + 1 : hint;
+	snprintf(path, size, "%.*s%s", slash ? (int)(slash + 1 - overlay) : 0, overlay, name);
+	return *name && lstat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static void look_at_base(const char *overlay, const struct ovl_header *h,
+                         struct platter_overlay_status *st)
 {
 	struct platter_error err = {0};
 	struct overlay_base *id = NULL;
 	struct ovl_base rec = h->base;
 	struct dev *file = NULL;
+	char path[4096];
 	bool moved;
 
-	if (dev_file_open(st->base, &file, &err) == 0) {
+	if (!find_beside(overlay, st->base, path, sizeof path)) {
+		err_set(&err, ENOENT, "no image of that name is beside the overlay");
+	} else if (dev_file_open(path, &file, &err) == 0) {
 		st->base_found = true;
 		/* For a raw image the file is the disk; the sample is of the disk. */
 		if (overlay_base_open(file, file, le32_get(rec.format), &id, &err) == 0)
@@ -313,8 +331,15 @@ int platter_overlay_get_status(const char *path, struct platter_overlay_status *
 	st->opened = (int64_t)(le64_get(h.opened_ns) / 1000000000u);
 	/* The clean mark is the last thing that is written. */
 	st->closed = st->clean ? s.st_mtim.tv_sec : 0;
-	look_at_base(&h, st);
+	look_at_base(path, &h, st);
 	return 0;
+}
+
+static bool is_still(const char *path, const struct stat *st)
+{
+	struct stat now;
+
+	return lstat(path, &now) == 0 && now.st_dev == st->st_dev && now.st_ino == st->st_ino;
 }
 
 int platter_overlay_discard(const char *path, struct platter_error *err)
@@ -333,6 +358,8 @@ int platter_overlay_discard(const char *path, struct platter_error *err)
 		err_set(err, -r, r == -EBUSY ? "is in use" : "cannot be locked");
 	else
 		r = ovl_header_read(io, true, &h, &slot, err);
+	if (!r && !is_still(path, &s))
+		r = err_set(err, ESTALE, "is another file by now, or a symbolic link");
 	if (!r && unlink(path) < 0)
 		r = err_set(err, errno, "%s", strerror(errno));
 	io->ops->close(io);

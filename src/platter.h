@@ -193,7 +193,7 @@ int platter_tree_seek(struct platter_tree *tree, platter_ino ino, uint64_t off, 
 
 struct platter_overlay_status {
 	char base[1025];       /* where the image was when the overlay was last opened */
-	bool base_found;       /* there is something at that path */
+	bool base_found;       /* there is a file of that name beside the overlay */
 	bool fits;             /* and it is what the overlay was made for */
 	bool in_use;           /* somebody has it open */
 	uint32_t pid;          /* who opened it last, in this boot; 0: not known */

@@ -15,7 +15,7 @@ slowly() {
 	daemon=$(daemon_of mnt) supervisor=$(supervisor_of mnt)
 	exec 5<>mnt/disk
 	poke mnt/disk "$1" "$2" || fail "writing"
-	strace -f -p "$daemon" -e trace=fdatasync -e inject=fdatasync:delay_enter=300000 -o calls 2>log &
+	strace -f -p "$daemon" -e trace=fdatasync -e inject=fdatasync:delay_enter=300000 -o calls 2>log 5>&- &
 	every_thread() { ! grep -qh '^TracerPid:[[:space:]]*0$' /proc/"$daemon"/task/*/status; }
 	wait_for 5 every_thread || skip "needs a strace that may attach: $(cat log)"
 	exec 5>&-

@@ -46,7 +46,7 @@ expect 0 "$PLATTER" status --json changes
 same "over a changed image" "$(json out 'j["fits"], "contents" in j["misfit"]')" "(False, True)"
 rm disk.img
 expect 0 "$PLATTER" status --json changes
-same "without its image" "$(json out 'j["fits"], "No such file" in j["misfit"]')" "(False, True)"
+same "without its image" "$(json out 'j["fits"], "beside" in j["misfit"]')" "(False, True)"
 
 echo none >text
 expect 32 "$PLATTER" status text

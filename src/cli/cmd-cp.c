@@ -34,11 +34,14 @@ struct cp {
 	platter_ino above[WALK_DEPTH_MAX];
 };
 
+/* Trouble with the destination is the system's, all other the image's. */
 static void report(struct cp *cp, const char *what, int r)
 {
+	bool system = r == -ENOSPC || r == -EDQUOT || r == -EROFS || r == -EACCES || r == -EFBIG;
+
 	progress_end(&cp->progress);
 	complain("%s: %s", what, strerror(-r));
-	cp->status = EXIT_IMAGE;
+	cp->status = system ? EXIT_SYSTEM : EXIT_IMAGE;
 }
 
 static bool loops(const struct cp *cp, platter_ino ino, size_t depth)
@@ -278,7 +281,7 @@ static int open_folder(const char *path, char *name, size_t size)
 static void copy_operand(struct cp *cp, const struct walk_node *node, const char *path,
                          const char *dest, bool into)
 {
-	char name[256], dest_name[256];
+	char name[1024], dest_name[1024];
 	int dir, r;
 
 	last_name(path, name, sizeof name);

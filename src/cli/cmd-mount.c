@@ -213,6 +213,24 @@ static int start(struct session *s, bool print)
 	return status;
 }
 
+/* Mount on the directory that place_prepare checked, by standing in it. */
+static struct front *mount_there(struct session *s)
+{
+	int before = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct front *front = NULL;
+
+	if (fchdir(s->place.fd) < 0)
+		complain("%s: %s", s->place.dir, strerror(errno));
+	else
+		front = front_mount(s->cli, s->p, s->tree, s->place.dir);
+	if (before < 0 || fchdir(before) < 0)
+		(void)!chdir("/");
+	if (before >= 0)
+		close(before);
+	place_settle(&s->place);
+	return front;
+}
+
 static int open_and_serve(struct cli *cli, const char *verb,
                           int (*build)(struct platter *, int, const struct platter_view *,
                                        struct platter_tree **, struct platter_error *))
@@ -224,24 +242,21 @@ static int open_and_serve(struct cli *cli, const char *verb,
 
 	cli->open.log = log_line;
 	cli->open.log_arg = cli;
-	s.p = cli_open(cli, image);
-	if (!s.p)
-		return EXIT_IMAGE;
-	if (build(s.p, cli->part, &cli->view, &s.tree, &err) != 0) {
-		status = complain_error(&err);
-		platter_close(s.p);
-		return status;
-	}
+	/* First: an overlay is not made for a mount that has no place. */
 	status = place_prepare(dir, image, &s.place);
-	if (!status) {
-		s.front = front_mount(cli, s.p, s.tree, s.place.dir);
-		status = s.front ? start(&s, !dir) : EXIT_IMAGE;
-		if (s.front)
-			return status;
-		place_undo(&s.place);
-	}
+	if (status)
+		return status;
+	s.p = cli_open(cli, image);
+	status = EXIT_IMAGE;
+	if (s.p && build(s.p, cli->part, &cli->view, &s.tree, &err) != 0)
+		status = complain_error(&err);
+	else if (s.p)
+		s.front = mount_there(&s);
+	if (s.front)
+		return start(&s, !dir);
 	platter_tree_close(s.tree);
 	platter_close(s.p);
+	place_undo(&s.place);
 	return status;
 }
 

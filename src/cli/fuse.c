@@ -546,8 +546,8 @@ struct front *front_mount(const struct cli *cli, struct platter *p, struct platt
 	}
 	if (!cli->debug)
 		fuse_set_log_func(keep_what_is_said);
-	/* Its copy of dir is freed only together with detaching. */
-	LEAK_IS_KNOWN(r = fuse_session_mount(f->se, dir));
+	/* Its copy of the path is freed only together with detaching. */
+	LEAK_IS_KNOWN(r = fuse_session_mount(f->se, "."));
 	if (r != 0) {
 		complain("%s: cannot be mounted on%s%s", dir, said[0] ? ": " : "", said);
 		front_free(f);

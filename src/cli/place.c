@@ -5,9 +5,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,33 +31,39 @@ static bool is_empty(const char *dir)
 }
 
 /* Whoever can rename the mount point away could put another directory in its place. */
-static bool parent_is_safe(const char *dir)
+static bool parent_is_safe(int fd)
 {
-	char *parent;
 	struct stat st;
-	bool safe;
 
-	if (asprintf(&parent, "%s/..", dir) < 0)
+	if (fstatat(fd, "..", &st, 0) < 0)
 		return false;
-	safe = stat(parent, &st) == 0 && (!(st.st_mode & 022) || (st.st_mode & S_ISVTX));
+	if (!(st.st_mode & 022) || (st.st_mode & S_ISVTX))
+		return true;
 	/* A group of one's own is what many systems give each user. */
-	if (!safe && !(st.st_mode & 002) && st.st_gid == getgid() && st.st_uid == getuid())
-		safe = true;
-	free(parent);
-	return safe;
+	return !(st.st_mode & 002) && st.st_gid == getgid() && st.st_uid == getuid();
 }
 
-static int check_existing(const char *dir, const struct stat *st)
+/*
+ * What is checked is what will be mounted on: both go by a descriptor, whatever becomes of the
+ * name in between.
+ */
+static int open_and_check(struct place *place)
 {
-	if (!S_ISDIR(st->st_mode))
-		complain("%s: not a directory", dir);
-	else if (access(dir, W_OK) != 0)
-		complain("%s: %s, a mount point must be writable by you", dir, strerror(errno));
-	else if (!is_empty(dir))
-		complain("%s: the directory is not empty", dir);
-	else if (!parent_is_safe(dir))
+	char self[64];
+
+	place->fd = open(place->dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	snprintf(self, sizeof self, "/proc/self/fd/%d", place->fd);
+	if (place->fd < 0)
+		complain("%s: %s", place->dir,
+		         errno == ENOTDIR ? "not a directory" : strerror(errno));
+	else if (access(self, W_OK) != 0)
+		complain("%s: %s, a mount point must be writable by you", place->dir,
+		         strerror(errno));
+	else if (!is_empty(self))
+		complain("%s: the directory is not empty", place->dir);
+	else if (!parent_is_safe(place->fd))
 		complain("%s: its parent directory can be written to by others and is not sticky",
-		         dir);
+		         place->dir);
 	else
 		return EXIT_OK;
 	return EXIT_IMAGE;
@@ -63,28 +71,18 @@ static int check_existing(const char *dir, const struct stat *st)
 
 static int use_wanted(const char *wanted, struct place *place)
 {
-	struct stat st;
-	int status;
-
 	place->dir = mounts_resolve(wanted);
 	if (!place->dir) {
 		complain("%s: %s", wanted, strerror(errno));
 		return EXIT_IMAGE;
 	}
 	mounts_clean(place->dir);
-	if (stat(place->dir, &st) == 0)
-		return check_existing(place->dir, &st);
-	if (errno == ENOENT && mkdir(place->dir, 0700) == 0) {
-		place->made = true;
-		status = parent_is_safe(place->dir) ? EXIT_OK : EXIT_IMAGE;
-		if (status)
-			complain("%s: its parent directory can be written to by others and is not "
-			         "sticky",
-			         place->dir);
-		return status;
+	place->made = mkdir(place->dir, 0700) == 0;
+	if (!place->made && errno != EEXIST) {
+		complain("%s: %s", place->dir, strerror(errno));
+		return EXIT_IMAGE;
 	}
-	complain("%s: %s", wanted, strerror(errno));
-	return EXIT_IMAGE;
+	return open_and_check(place);
 }
 
 /* The directory that mount points are made in: ours alone. */
@@ -123,6 +121,10 @@ static int make_one(const char *image, struct place *place)
 
 	if (!below)
 		return EXIT_IMAGE;
+	/* Until it is mounted on, a directory looks like one that a crash left. */
+	place->lock = open(below, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (place->lock >= 0)
+		(void)!flock(place->lock, LOCK_EX);
 	for (; n < 1000 && r < 0; n++) {
 		free(place->dir);
 		if (asprintf(&place->dir, n == 1 ? "%s/%.200s" : "%s/%.200s-%d", below, name, n) <
@@ -140,24 +142,34 @@ static int make_one(const char *image, struct place *place)
 		complain("%s: %s", place->dir ? place->dir : below, strerror(errno));
 	place->made = r == 0;
 	free(below);
-	return r < 0 ? EXIT_IMAGE : EXIT_OK;
+	return r < 0 ? EXIT_IMAGE : open_and_check(place);
 }
 
 int place_prepare(const char *wanted, const char *image, struct place *place)
 {
 	int status;
 
-	*place = (struct place){0};
+	*place = (struct place){.fd = -1, .lock = -1};
 	status = wanted ? use_wanted(wanted, place) : make_one(image, place);
 	if (status)
 		place_undo(place);
 	return status;
 }
 
+void place_settle(struct place *place)
+{
+	if (place->fd >= 0)
+		close(place->fd);
+	if (place->lock >= 0)
+		close(place->lock);
+	place->fd = place->lock = -1;
+}
+
 void place_undo(struct place *place)
 {
 	if (place->made)
 		rmdir(place->dir);
+	place_settle(place);
 	free(place->dir);
-	*place = (struct place){0};
+	*place = (struct place){.fd = -1, .lock = -1};
 }

@@ -8,6 +8,8 @@
 struct place {
 	char *dir; /* absolute */
 	bool made; /* by us: to be removed when the mount is gone */
+	int fd;    /* of the directory, until place_settle: to be mounted on */
+	int lock;  /* keeps others from taking it before it is mounted on */
 };
 
 /*
@@ -15,6 +17,9 @@ struct place {
  * A dead platter mount that is there is cleaned away. 0, or an exit status after the message.
  */
 int place_prepare(const char *wanted, const char *image, struct place *place);
+
+/* It is mounted on: let go of the descriptors. */
+void place_settle(struct place *place);
 
 /* Remove the directory if it was made, and free. */
 void place_undo(struct place *place);
