@@ -25,7 +25,7 @@ for tree in rr joliet plain; do
 	expect 0 "$PLATTER" ls -o tree=$tree "$tmp/big.iso"
 	[ "$(wc -l <"$tmp/out")" = 2 ] || fail "$tree: listing: $(cat "$tmp/out")"
 	expect 0 "$PLATTER" ls -l -o tree=$tree "$tmp/big.iso" "$name"
-	grep -q "[ 	]$size[ 	]" "$tmp/out" || fail "$tree: size: $(cat "$tmp/out")"
+	grep -q "[ 	]${size}[ 	]" "$tmp/out" || fail "$tree: size: $(cat "$tmp/out")"
 	expect 0 "$PLATTER" cat -o tree=$tree "$tmp/big.iso" "$other"
 	[ "$(cat "$tmp/out")" = after ] || fail "$tree: $other holds: $(cat "$tmp/out")"
 done
