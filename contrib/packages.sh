@@ -21,7 +21,7 @@ libdeflate.pc:libdeflate-dev libzstd.pc:libzstd-dev libcrypto.pc:libssl-dev
 test_needs='
 debugfs:e2fsprogs e2fsck:e2fsprogs e2label:e2fsprogs mkfs.ext4:e2fsprogs tune2fs:e2fsprogs
 fsck.fat:dosfstools mkfs.fat:dosfstools mkfs.vfat:dosfstools mcopy:mtools mdir:mtools
-fdisk:fdisk sfdisk:fdisk gdisk:gdisk sgdisk:gdisk parted:parted
+mkntfs:ntfs-3g fdisk:fdisk sfdisk:fdisk gdisk:gdisk sgdisk:gdisk parted:parted
 genisoimage:genisoimage mkzftree:genisoimage xorriso:xorriso xorrisofs:xorriso
 qemu-img:qemu-utils qemu-io:qemu-utils qemu-nbd:qemu-utils
 getfattr:attr setfattr:attr losetup:mount mount:mount umount:mount gcc:build-essential
