@@ -184,6 +184,8 @@ int overlay_io_file(int fd, struct overlay_io **out)
 
 	if (r)
 		return r;
+	if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
+		return 0;
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	((struct io_file *)*out)->witness = open(path, O_RDWR | O_CLOEXEC);
 	return 0;

@@ -106,10 +106,9 @@ END
 # Files that the directory still lists but the cut disc does not hold.
 expect 32 "$PLATTER" cat cut.iso dir/deeper/data.bin
 # What cannot be written out is the system's failure.
-if [ -c /dev/full ]; then
+if [ -w /dev/full ]; then
 	for command in 'info disk.img' 'info --json disk.img' 'ls -l disc.iso' 'cat disc.iso run' \
-		'cat -p 1 disk.img' -h -V list; do
-		[ "$command" != list ] || continue
+		'cat -p 1 disk.img' -h -V; do
 		# shellcheck disable=SC2086
 		"$PLATTER" $command >/dev/full 2>err
 		same "status of $command on a full disk" $? 2

@@ -4,9 +4,7 @@
 # that takes; umount(8) may return before, and the next attach then waits for the overlay.
 . "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
-requires strace
-strace -qq -o /dev/null true 2>/dev/null || skip "needs a strace that may trace"
-export ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0
+requires_strace
 
 truncate -s 16M disk.img
 # slowly: attached, with a daemon each of whose fdatasync takes 0.3 s, and something written.
@@ -15,9 +13,7 @@ slowly() {
 	daemon=$(daemon_of mnt) supervisor=$(supervisor_of mnt)
 	exec 5<>mnt/disk
 	poke mnt/disk "$1" "$2" || fail "writing"
-	strace -f -p "$daemon" -e trace=fdatasync -e inject=fdatasync:delay_enter=300000 -o calls 2>log 5>&- &
-	every_thread() { ! grep -qh '^TracerPid:[[:space:]]*0$' /proc/"$daemon"/task/*/status; }
-	wait_for 5 every_thread || skip "needs a strace that may attach: $(cat log)"
+	trace_daemon mnt -e trace=fdatasync -e inject=fdatasync:delay_enter=300000
 	exec 5>&-
 }
 slowly 1M first

@@ -246,3 +246,23 @@ users_may_mount() {
 	mknod -m 666 "$tmp/dev/fuse" c 10 229 || skip "needs to make device nodes"
 	mount --bind "$tmp/dev/fuse" /dev/fuse || skip "needs to bind device nodes"
 }
+
+# requires_strace: what a traced program does not free is no leak.
+requires_strace() {
+	requires strace
+	strace -qq -o /dev/null true 2>/dev/null || skip "needs a strace that may trace"
+	export ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0
+}
+
+# trace_daemon DIR STRACE-OPTION...: trace all threads of the daemon into $tmp/calls from now on.
+trace_daemon() {
+	local daemon
+	daemon=$(daemon_of "$1")
+	shift
+	strace -f -p "$daemon" -o "$tmp/calls" "$@" 2>"$tmp/strace.log" 5>&- &
+	wait_for 5 all_traced "$daemon" || skip "needs a strace that may attach: $(cat "$tmp/strace.log")"
+}
+
+all_traced() {
+	! grep -qh '^TracerPid:[[:space:]]*0$' "/proc/$1/task/"*/status
+}

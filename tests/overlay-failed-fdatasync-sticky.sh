@@ -5,27 +5,18 @@
 # there at the next attach, which works.
 . "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
-requires strace
-strace -qq -o /dev/null true 2>/dev/null || skip "needs a strace that may trace"
-export ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0
+requires_strace
 
 truncate -s 16M disk.img
 sum=$(sha256 disk.img)
 attach disk.img mnt --overlay=changes
-daemon=$(daemon_of mnt)
 python3 - mnt/disk <<'END' || fail "the first writes"
 import os, sys
 f = os.open(sys.argv[1], os.O_RDWR)
 os.pwrite(f, b"kept" * 3000, 5 << 20)
 os.fsync(f)
 END
-strace -f -p "$daemon" -e trace=fdatasync -e inject=fdatasync:error=EIO -o calls 2>log &
-strace=$!
-# every_thread: strace has them all.
-every_thread() {
-	! grep -qh '^TracerPid:[[:space:]]*0$' /proc/"$daemon"/task/*/status
-}
-wait_for 5 every_thread || skip "needs a strace that may attach: $(cat log)"
+trace_daemon mnt -e trace=fdatasync -e inject=fdatasync:error=EIO
 python3 - mnt/disk <<'END' || fail "after the failure"
 import errno, os, sys
 f = os.open(sys.argv[1], os.O_RDWR)
@@ -51,7 +42,7 @@ expect 2 "$PLATTER" umount mnt
 grep -q '^platter: .*changes.*may be lost' err || fail "umount does not say that something is lost"
 same "lines on stderr" "$(wc -l <err)" 1
 same "stdout" "$(cat out)" ""
-wait $strace
+wait
 not mounted "$tmp/mnt" || fail "still mounted"
 expect 0 "$PLATTER" status --json changes
 same "state" "$(json out 'j["clean"], j["in_use"]')" "(False, False)"

@@ -4,9 +4,7 @@
 # before is there at the next attach, since the supervisor finishes what the daemon had begun.
 . "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
-requires strace
-strace -qq -o /dev/null true 2>/dev/null || skip "needs a strace that may trace"
-export ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0
+requires_strace
 
 truncate -s 300M disk.img
 head -c 1M /dev/urandom | poke disk.img 200M
@@ -35,10 +33,8 @@ for point in pwrite64:1 pwrite64:2 pwrite64:3 fdatasync:1 fdatasync:2 fallocate:
 	rm -f changes
 	attach disk.img mnt --overlay=changes
 	daemon=$(daemon_of mnt) supervisor=$(supervisor_of mnt)
-	strace -f -p "$daemon" -e trace="${point%:*}" \
-		-e inject="${point%:*}:signal=SIGKILL:when=${point#*:}" -o calls 2>log &
-	every_thread() { ! grep -qh '^TracerPid:[[:space:]]*0$' /proc/"$daemon"/task/*/status; }
-	wait_for 5 every_thread || skip "needs a strace that may attach: $(cat log)"
+	trace_daemon mnt -e trace="${point%:*}" \
+		-e inject="${point%:*}:signal=SIGKILL:when=${point#*:}"
 	python3 writes.py mnt/disk acked
 	if ended "$daemon"; then
 		killed=$((killed + 1))

@@ -4,14 +4,11 @@
 # block, one where it overwrites; fsync is the same, and does nothing when nothing was written.
 . "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
-requires strace
-strace -qq -o /dev/null true 2>/dev/null || skip "needs a strace that may trace"
-export ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0
+requires_strace
 
 truncate -s 300M disk.img
-mkdir mnt
-strace -f -qq -e trace=fdatasync -o calls "$PLATTER" attach -f disk.img mnt --overlay=changes 2>err &
-wait_for 10 mounted "$tmp/mnt" || fail "not mounted"
+attach disk.img mnt --overlay=changes
+trace_daemon mnt -e trace=fdatasync
 python3 - mnt/disk calls <<'END' || fail "the number of fdatasync calls"
 import os, sys, time
 node, calls = sys.argv[1:]
