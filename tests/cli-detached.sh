@@ -4,6 +4,7 @@
 # let go of stdin, stdout, stderr, the working directory and the session.
 . "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
+requires ps
 requires xorriso
 
 make_iso disc.iso

@@ -24,6 +24,7 @@ loop()
 	[ "$(wc -l <"$tmp/out")" -lt 100 ] || fail "the listing has $(wc -l <"$tmp/out") lines"
 	expect 32 timeout 20 "$PLATTER" cp -r "$tmp/loop.iso" UPPER "$tmp/copy"
 	[ "$(cat "$tmp/copy/OTHER")" = other ] || fail "OTHER was not copied"
+	chmod -R u+w "$tmp/copy"
 	rm -rf "$tmp/copy"
 }
 

@@ -17,6 +17,7 @@ check()
 	expect 0 "$PLATTER" cp -r "$1" top "$tmp/copy"
 	diff -r "$tmp/src" "$tmp/copy" || fail "$1: the files differ"
 	(cd "$tmp/copy" && find . | sort) | diff "$tmp/names" - || fail "$1: the names differ"
+	chmod -R u+w "$tmp/copy"
 	rm -rf "$tmp/copy"
 }
 

@@ -90,6 +90,7 @@ clean_up() {
 		cat "$tmp"/sanitizer.* >&2
 		[ "$status" = 77 ] || status=1
 	fi
+	chmod -R u+w "$tmp" 2>/dev/null # copies keep the modes of read-only directories
 	rm -rf "$tmp"
 	exit "$status"
 }

@@ -20,6 +20,7 @@ def write(at, data):
         n = os.pwrite(f, data, at)
     except OSError as e:
         assert e.errno == errno.ENOSPC, e
+        known.pop(at, None) # a part of it may have been written
         return False
     assert n == len(data)
     known[at] = data

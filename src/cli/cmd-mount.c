@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -181,6 +182,18 @@ static int wait_until_it_answers(struct session *s, unsigned id)
 	return EXIT_SYSTEM;
 }
 
+static void say_what_is_there(const struct session *s)
+{
+	struct platter_info info;
+	const char *overlay = platter_overlay_path(s->p);
+
+	platter_get_info(s->p, &info);
+	fprintf(stderr,
+	        "platter: %s on %s: %s, %" PRIu64 " bytes, table %s, %zu partitions, %s%s\n",
+	        platter_path(s->p), s->place.dir, info.format, info.virtual_size, info.scheme,
+	        info.nparts, overlay ? "overlay " : "read-only", overlay ? overlay : "");
+}
+
 static int start(struct session *s, bool print)
 {
 	unsigned id = mounts_id(s->place.dir);
@@ -207,6 +220,8 @@ static int start(struct session *s, bool print)
 		return EXIT_SYSTEM;
 	}
 	status = wait_until_it_answers(s, id);
+	if (!status && s->cli->verbose)
+		say_what_is_there(s);
 	platter_tree_close(s->tree);
 	platter_abandon(s->p);
 	free(s->place.dir);
