@@ -9,6 +9,7 @@ make_iso disc.iso
 src=iso-source
 ln -s /dir/deeper $src/to-dir
 ln -s ../../hello.txt $src/dir/deeper/up
+ln -s /hello.txt $src/dir/deeper/absolute
 ln -s ../../../../run $src/dir/deeper/above-the-root
 ln -s loop $src/loop
 ln -s nowhere $src/dangling
@@ -26,6 +27,7 @@ is $src/dir/deeper/data.bin dir/deeper/data.bin
 is $src/dir/deeper/data.bin link
 is $src/dir/deeper/data.bin to-dir/data.bin
 is $src/hello.txt to-dir/up
+is $src/hello.txt dir/deeper/absolute
 is $src/run dir/deeper/above-the-root
 refused() { # PATH TEXT
 	expect 32 "$PLATTER" cat disc.iso "$1"

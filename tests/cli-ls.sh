@@ -8,6 +8,7 @@ requires xorriso
 make_iso disc.iso
 mkdir -p iso-source/empty iso-source/dir/B
 echo space >"iso-source/a b"
+: >iso-source/Zebra
 touch -d '2001-02-03 04:05:06 UTC' iso-source/empty iso-source/dir/B iso-source/dir iso-source
 xorriso -outdev disc2.iso -map iso-source / -chown_r 12 / -- -chgrp_r 345 / -- -commit >log 2>&1 ||
 	fail "xorriso: $(cat log)"
@@ -18,6 +19,7 @@ ls_is() { # ARGUMENT...: what is on stdin
 	same "stderr" "$(cat err)" ""
 }
 cat >names <<END
+Zebra
 a b
 dir
 empty
@@ -35,6 +37,7 @@ echo "a b" | ls_is disc2.iso "a b"
 echo link | ls_is disc2.iso link
 ls_is -R disc2.iso <<END
 /:
+Zebra
 a b
 dir
 empty

@@ -83,6 +83,7 @@ clean_up() {
 			while read -r loop; do losetup -d "$loop"; done
 		awk -v t="$tmp/" 'index($5, t) == 1 { print $5 }' /proc/self/mountinfo | tac |
 			while read -r dir; do
+				dir=$(printf %b "${dir//\\/\\0}") # a space is \040 there
 				umount -l "$dir" 2>/dev/null || fusermount3 -uz "$dir" 2>/dev/null
 			done
 	done

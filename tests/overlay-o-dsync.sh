@@ -7,11 +7,9 @@ requires_fuse
 requires_strace
 
 truncate -s 300M disk.img
-attach disk.img mnt --overlay=changes
-trace_daemon mnt -e trace=fdatasync
-python3 - mnt/disk calls <<'END' || fail "the number of fdatasync calls"
+cat >count.py <<'END'
 import os, sys, time
-node, calls = sys.argv[1:]
+node, calls, begin = sys.argv[1], sys.argv[2], float(sys.argv[3])
 M, bad = 1 << 20, 0
 
 def count():
@@ -46,13 +44,24 @@ os.pwrite(f, b"g", 3 * M)
 # The last descriptor of a writer: the close may return before the daemon has it.
 before = count()
 os.close(f)
-end = time.monotonic() + 5
-while count() < before + 2 and time.monotonic() < end:
+end = time.time() + 1
+while count() < before + 2 and time.time() < end:
     time.sleep(0.01)
 if count() != before + 2:
     print("closing the last writer: %d fdatasync" % (count() - before), file=sys.stderr)
     bad = 1
-sys.exit(bad)
+# The flush every five seconds counts too.
+sys.exit(75 if bad and time.time() > begin + 4.9 else bad)
 END
-detach mnt
-wait
+for try in 1 2 3 4 5; do
+	begin=$(date +%s)
+	attach disk.img mnt --overlay=changes$try
+	trace_daemon mnt -e trace=fdatasync
+	python3 count.py mnt/disk calls "$begin" 2>log
+	status=$?
+	detach mnt
+	wait
+	[ "$status" = 75 ] || break
+done
+[ "$status" != 75 ] || skip "needs a machine that does this in less than five seconds: $(cat log)"
+[ "$status" = 0 ] || fail "$(cat log)"
