@@ -191,7 +191,7 @@ list_field() {
 	"$PLATTER" list --json | python3 -c 'import json, os, sys
 for m in json.load(sys.stdin):
     if m["dir"] == os.path.abspath(sys.argv[1]):
-        print(m[sys.argv[2]])' "$1" "$2"
+        print(m[sys.argv[2]] or "")' "$1" "$2"
 }
 
 # make_ext4_disk FILE: 64 MiB with an MBR and a labelled ext4 in partition 1, 40 MiB.
