@@ -113,6 +113,12 @@ int dev_file_fd(const struct dev *dev);
 /* The logical sector size of the block device behind a dev_file; 0 for a regular file. */
 uint32_t dev_file_sector(const struct dev *dev);
 
+/*
+ * The first size bytes of a file or block device that fd is open on for reading and writing. fd is
+ * borrowed for the dev's life. For what is made or changed on purpose only: export and commit.
+ */
+int dev_target(int fd, uint64_t size, struct dev **out);
+
 /* [start, start + size) of lower, which gains a reference. -EINVAL when that passes its end. */
 int dev_window(struct dev *lower, uint64_t start, uint64_t size, struct dev **out);
 

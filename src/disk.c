@@ -169,9 +169,13 @@ static int open_image(struct platter *p, const struct format_driver *only,
 	return r ? err_set(err, -r, "no memory") : 0;
 }
 
-static bool base_intact(void *arg)
+static void check_base(void *arg)
 {
-	return overlay_base_intact(((struct platter *)arg)->base_id);
+	struct platter *p = arg;
+
+	if (overlay_base_check(p->base_id))
+		disk_log(p, "the image changed under its overlay: what only the image holds is no "
+		            "longer served");
 }
 
 static void pass_on_log(void *arg, const char *line)
@@ -181,32 +185,39 @@ static void pass_on_log(void *arg, const char *line)
 
 static int open_ram_overlay(struct platter *p, uint64_t max, struct platter_error *err)
 {
-	struct overlay_hooks hooks = {.log = pass_on_log, .arg = p};
+	struct overlay_hooks hooks = {.before_flush = check_base, .log = pass_on_log, .arg = p};
 	struct overlay_mode mode = {.max = max};
 	struct overlay_io *io;
 	struct ovl_header h;
-	int r = ovl_header_init(&h, p->image->size, err);
+	int r = overlay_base_open(p->file, p->image, p->format->id, &p->base_id, err);
 
+	if (!r)
+		r = ovl_header_init(&h, p->image->size, err);
+	if (!r)
+		r = overlay_base_record(p->base_id, &h.base, err);
+	if (!r)
+		overlay_base_watch(p->base_id, &h.base);
 	if (!r)
 		r = overlay_io_ram(le64_get(h.file_size), &io, err);
 	if (r)
 		return r;
 	if (!max)
 		mode.max = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 2;
-	return overlay_start(io, &h, 0, p->image, mode, &hooks, &p->overlay, err);
+	return overlay_start(io, &h, 0, overlay_base_dev(p->base_id), mode, &hooks, &p->overlay,
+	                     err);
 }
 
 static int open_file_overlay(struct platter *p, bool read_only, struct platter_error *err)
 {
-	struct overlay_hooks hooks = {.base_intact = base_intact, .log = pass_on_log, .arg = p};
+	struct overlay_hooks hooks = {.before_flush = check_base, .log = pass_on_log, .arg = p};
 	struct overlay_request req = {.path = p->overlay_path,
 	                              .read_only = read_only,
-	                              .base = p->image,
 	                              .hint = p->path};
 	int r = overlay_base_open(p->file, p->image, p->format->id, &p->base_id, err);
 
 	if (r)
 		return r;
+	req.base = overlay_base_dev(p->base_id);
 	req.id = p->base_id;
 	r = overlay_open(&req, &hooks, &p->overlay, err);
 	if (r)

@@ -28,11 +28,57 @@
 #define SAMPLE_BLOCKS 64
 
 struct overlay_base {
+	struct dev dev; /* of the guarded disk */
 	struct dev *file, *disk;
+	bool lost; /* the image is no longer what it was */
 	int fd;
 	uint32_t format;
 	pthread_mutex_t lock; /* of watched */
 	struct ovl_base watched;
+};
+
+static struct overlay_base *from_dev(struct dev *dev)
+{
+	return (struct overlay_base *)dev;
+}
+
+static bool is_lost(struct overlay_base *b)
+{
+	return __atomic_load_n(&b->lost, __ATOMIC_RELAXED);
+}
+
+static int guarded_pread(struct dev *dev, void *buf, size_t len, uint64_t off)
+{
+	struct overlay_base *b = from_dev(dev);
+
+	return is_lost(b) ? -EIO : dev_pread(b->disk, buf, len, off);
+}
+
+static int guarded_extent(struct dev *dev, uint64_t off, struct dev_extent *ext)
+{
+	struct overlay_base *b = from_dev(dev);
+
+	return is_lost(b) ? -EIO : dev_extent(b->disk, off, ext);
+}
+
+static uint64_t guarded_room(struct dev *dev)
+{
+	return dev_room(from_dev(dev)->disk);
+}
+
+static void guarded_close(struct dev *dev)
+{
+	struct overlay_base *b = from_dev(dev);
+
+	pthread_mutex_destroy(&b->lock);
+	free(b);
+}
+
+static const struct dev_ops guarded_ops = {
+	.pread = guarded_pread,
+	.extent = guarded_extent,
+	.room = guarded_room,
+	.close = guarded_close,
 };
 
 static void set_lock(int fd, off_t byte)
@@ -65,6 +111,7 @@ int overlay_base_open(struct dev *file, struct dev *disk, uint32_t format,
 	b = calloc(1, sizeof *b);
 	if (!b)
 		return err_set(err, ENOMEM, "no memory");
+	dev_init(&b->dev, &guarded_ops, disk->size);
 	b->file = file;
 	b->disk = disk;
 	b->fd = fd;
@@ -76,10 +123,13 @@ int overlay_base_open(struct dev *file, struct dev *disk, uint32_t format,
 
 void overlay_base_close(struct overlay_base *b)
 {
-	if (!b)
-		return;
-	pthread_mutex_destroy(&b->lock);
-	free(b);
+	if (b)
+		dev_unref(&b->dev);
+}
+
+struct dev *overlay_base_dev(struct overlay_base *b)
+{
+	return &b->dev;
 }
 
 #ifdef HAVE_LIBCRYPTO
@@ -237,23 +287,32 @@ void overlay_base_watch(struct overlay_base *b, const struct ovl_base *rec)
 	b->watched = *rec;
 }
 
-bool overlay_base_intact(struct overlay_base *b)
+/* Whether the file is as it was when it was last looked at. */
+static bool intact(struct overlay_base *b)
 {
-	struct ovl_base now;
+	struct ovl_base now = b->watched;
 	bool ok;
 
-	pthread_mutex_lock(&b->lock);
-	now = b->watched;
 	if (measure(b, &now) != 0)
-		ok = false;
-	else if (!same64(now.file_size, b->watched.file_size))
-		ok = false;
-	else if (dev_file_sector(b->file) || same64(now.mtime_ns, b->watched.mtime_ns))
-		ok = true;
-	else
-		ok = fingerprinted(&b->watched) && same_contents(b, &b->watched) == 0;
+		return false;
+	if (!same64(now.file_size, b->watched.file_size))
+		return false;
+	ok = dev_file_sector(b->file) || same64(now.mtime_ns, b->watched.mtime_ns) ||
+	     (fingerprinted(&b->watched) && same_contents(b, &b->watched) == 0);
 	if (ok)
 		b->watched = now;
-	pthread_mutex_unlock(&b->lock);
 	return ok;
+}
+
+bool overlay_base_check(struct overlay_base *b)
+{
+	bool changed = false;
+
+	pthread_mutex_lock(&b->lock);
+	if (!b->lost && !intact(b)) {
+		__atomic_store_n(&b->lost, true, __ATOMIC_RELAXED);
+		changed = true;
+	}
+	pthread_mutex_unlock(&b->lock);
+	return changed;
 }

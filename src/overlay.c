@@ -68,11 +68,10 @@ struct page {
 /* What outlives the serving process. Flags are written by it alone, and by the supervisor once
  * it is gone. */
 struct shared {
-	int failed;    /* a sticky errno: I8 */
-	int begun;     /* the header is marked open */
-	int finished;  /* the header is marked clean */
-	int unsynced;  /* something was acknowledged since the last fdatasync began */
-	int base_lost; /* the base is no longer what it was */
+	int failed;   /* a sticky errno: I8 */
+	int begun;    /* the header is marked open */
+	int finished; /* the header is marked clean */
+	int unsynced; /* something was acknowledged since the last fdatasync began */
 	struct page pages[];
 };
 
@@ -80,6 +79,7 @@ struct overlay {
 	struct dev dev;
 	struct overlay_io *io;
 	struct dev *base;
+	struct overlay *lower; /* base, when that is a layer below; NULL: it is the image */
 	struct ovl_header h;
 	int header_slot; /* where h stands */
 	struct overlay_hooks hooks;
@@ -225,13 +225,6 @@ static int alike(struct overlay *o, uint64_t off, uint64_t len, bool *present, u
 
 /* ---- reading ---- */
 
-static int read_base(struct overlay *o, void *buf, size_t len, uint64_t off)
-{
-	if (__atomic_load_n(&o->shared->base_lost, __ATOMIC_RELAXED))
-		return -EIO;
-	return dev_pread(o->base, buf, len, off);
-}
-
 static int ovl_pread(struct dev *dev, void *buf, size_t len, uint64_t off)
 {
 	struct overlay *o = from_dev(dev);
@@ -244,7 +237,7 @@ static int ovl_pread(struct dev *dev, void *buf, size_t len, uint64_t off)
 
 		if (!r)
 			r = present ? o->io->ops->pread(o->io, p, n, o->data_off + off)
-			            : read_base(o, p, n, off);
+			            : dev_pread(o->base, p, n, off);
 		if (r)
 			return r;
 		p += n;
@@ -269,6 +262,15 @@ static int ovl_extent(struct dev *dev, uint64_t off, struct dev_extent *ext)
 	if (!r)
 		ext->length = min64(ext->length, n);
 	return r;
+}
+
+int overlay_held(struct overlay *o, uint64_t off, uint64_t len, bool *held, uint64_t *n)
+{
+	int r = alike(o, off, len, held, n);
+
+	if (r || *held || !o->lower)
+		return r;
+	return overlay_held(o->lower, off, *n, held, n);
 }
 
 static uint64_t ovl_room(struct dev *dev)
@@ -331,7 +333,7 @@ static int write_with_copy_up(struct overlay *o, const void *buf, size_t len, ui
 	uint64_t start = align_down(off, OVL_BLOCK);
 	char block[OVL_BLOCK];
 	size_t inside = (size_t)min64(OVL_BLOCK, o->dev.size - start);
-	int r = read_base(o, block, inside, start);
+	int r = dev_pread(o->base, block, inside, start);
 
 	if (r)
 		return r;
@@ -619,21 +621,16 @@ static int flush_now(struct overlay *o)
 	return r;
 }
 
-static void check_base(struct overlay *o)
-{
-	if (o->hooks.base_intact && !o->shared->base_lost && !o->hooks.base_intact(o->hooks.arg)) {
-		__atomic_store_n(&o->shared->base_lost, 1, __ATOMIC_RELAXED);
-		say(o, "the image changed under its overlay: what only the image holds is no "
-		       "longer served");
-	}
-}
-
 int overlay_flush(struct overlay *o)
 {
 	uint64_t want;
 	int r;
 
-	if (!o->io->ops->sync || o->mode.read_only)
+	if (o->mode.read_only)
+		return 0;
+	if (o->hooks.before_flush)
+		o->hooks.before_flush(o->hooks.arg);
+	if (!o->io->ops->sync)
 		return 0;
 	pthread_mutex_lock(&o->flush);
 	want = o->started + 1; /* one that begins from now on has everything acknowledged */
@@ -645,7 +642,6 @@ int overlay_flush(struct overlay *o)
 		o->flushing = true;
 		o->started++;
 		pthread_mutex_unlock(&o->flush);
-		check_base(o);
 		r = o->shared->failed ? -EIO : flush_now(o);
 		pthread_mutex_lock(&o->flush);
 		o->flushing = false;
@@ -790,6 +786,7 @@ int overlay_start(struct overlay_io *io, const struct ovl_header *h, int slot, s
 	dev_init(&o->dev, mode.read_only ? &overlay_ro_ops : &overlay_ops, base->size);
 	o->io = io;
 	o->base = dev_ref(base);
+	o->lower = base->ops == &overlay_ro_ops ? from_dev(base) : NULL;
 	o->h = *h;
 	o->header_slot = slot;
 	o->mode = mode;

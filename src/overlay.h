@@ -17,11 +17,10 @@
 
 struct overlay;
 
-/* Called from a flush and on the first failure. Any thread. */
+/* Called from any thread; both may be NULL. */
 struct overlay_hooks {
-	/* Whether the base is still what the overlay was opened over; NULL: it always is. */
-	bool (*base_intact)(void *arg);
-	void (*log)(void *arg, const char *line);
+	void (*before_flush)(void *arg);          /* at each flush, also of an overlay in memory */
+	void (*log)(void *arg, const char *line); /* on the first failure */
 	void *arg;
 };
 
@@ -64,6 +63,12 @@ int overlay_start(struct overlay_io *io, const struct ovl_header *h, int slot, s
 
 /* The overlay as a dev; it lives as long as the overlay and holds no reference. */
 struct dev *overlay_dev(struct overlay *o);
+
+/*
+ * Whether [off, off + *n), inside the disk, is held by the overlay or a layer under it, or (not
+ * *held) is the image's; *n is at most len.
+ */
+int overlay_held(struct overlay *o, uint64_t off, uint64_t len, bool *held, uint64_t *n);
 
 /*
  * Mark the overlay as open, by this process: before the first write. What overlay_start was given
@@ -130,8 +135,14 @@ int overlay_base_record(struct overlay_base *b, struct ovl_base *rec, struct pla
 int overlay_base_match(struct overlay_base *b, struct ovl_base *rec, bool *moved,
                        struct platter_error *err);
 
-/* For overlay_hooks.base_intact, with arg = b: looks at the file again. */
-bool overlay_base_intact(struct overlay_base *b);
+/*
+ * The virtual disk as long as the image is what it has to be: when overlay_base_check finds that
+ * it is not, every read from then on is -EIO. The dev lives as long as b and holds no reference.
+ */
+struct dev *overlay_base_dev(struct overlay_base *b);
+
+/* Look at the image's file again; true on the first call that finds it changed. Any thread. */
+bool overlay_base_check(struct overlay_base *b);
 
 /* Remember rec as what the image must go on to be. */
 void overlay_base_watch(struct overlay_base *b, const struct ovl_base *rec);
