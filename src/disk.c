@@ -207,11 +207,13 @@ static int open_ram_overlay(struct platter *p, uint64_t max, struct platter_erro
 	                     err);
 }
 
-static int open_file_overlay(struct platter *p, bool read_only, struct platter_error *err)
+static int open_file_overlay(struct platter *p, const struct platter_options *opt,
+                             struct platter_error *err)
 {
 	struct overlay_hooks hooks = {.before_flush = check_base, .log = pass_on_log, .arg = p};
 	struct overlay_request req = {.path = p->overlay_path,
-	                              .read_only = read_only,
+	                              .read_only = opt->overlay_ro,
+	                              .live = opt->overlay_live,
 	                              .hint = p->path};
 	int r = overlay_base_open(p->file, p->image, p->format->id, &p->base_id, err);
 
@@ -285,7 +287,7 @@ static int open_all(struct platter *p, const char *path, const struct platter_op
 	if (!r && opt->overlay_ram)
 		r = open_ram_overlay(p, opt->overlay_max, err);
 	else if (!r && opt->overlay)
-		r = open_file_overlay(p, opt->overlay_ro, err);
+		r = open_file_overlay(p, opt, err);
 	if (!r)
 		r = open_window(p, opt, err);
 	return r ? r : disk_scan(p, opt->sector, err);
@@ -364,6 +366,11 @@ const char *platter_path(const struct platter *p)
 const char *platter_overlay_path(const struct platter *p)
 {
 	return p->overlay_path;
+}
+
+const char *platter_format(const struct platter *p)
+{
+	return p->format->name;
 }
 
 bool platter_writable(const struct platter *p)

@@ -273,6 +273,26 @@ static bool find_beside(const char *overlay, const char *hint, char *path, size_
 	return *name && lstat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
+int platter_overlay_find_image(const char *overlay, char **image, struct platter_error *err)
+{
+	char path[4096], hint[OVL_HINT_MAX + 1] = "";
+	struct ovl_header h;
+	int r = overlay_peek(overlay, &h, err);
+
+	*image = NULL;
+	if (r) {
+		err_prefix(err, "%s", overlay);
+		return r;
+	}
+	memcpy(hint, h.hint, le16_get(h.hint_len));
+	if (!find_beside(overlay, hint, path, sizeof path))
+		return err_set(err, ENOENT,
+		               "%s: its image, %s, is not beside it; --base says where it is",
+		               overlay, hint);
+	*image = strdup(path);
+	return *image ? 0 : err_set(err, ENOMEM, "no memory");
+}
+
 static void look_at_base(const char *overlay, const struct ovl_header *h,
                          struct platter_overlay_status *st)
 {

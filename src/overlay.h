@@ -102,6 +102,7 @@ int overlay_peek(const char *path, struct ovl_header *h, struct platter_error *e
 struct overlay_request {
 	const char *path;
 	bool read_only; /* it must exist; others may look through it at the same time */
+	bool live;      /* with read_only: somebody may even be writing to it */
 	struct dev *base;
 	struct overlay_base *id; /* the base's identity */
 	const char *hint;        /* the base's path, for people */

@@ -42,6 +42,8 @@ struct platter_options {
 
 	const char *overlay;  /* a file that takes the writes, made when missing; NULL: none */
 	bool overlay_ro;      /* only look through the overlay: it must exist, and stays as it is */
+	bool overlay_live;    /* with overlay_ro: even while somebody writes to it; what is read
+	                       * then is of various moments since it was opened */
 	bool overlay_ram;     /* writes are kept in memory until close */
 	uint64_t overlay_max; /* for overlay_ram: bytes it may take, 0: half of the memory */
 
@@ -86,6 +88,9 @@ int platter_flush(struct platter *p);
 /* The absolute path of the image; of the overlay (NULL when there is none, "ram" in memory). */
 const char *platter_path(const struct platter *p);
 const char *platter_overlay_path(const struct platter *p);
+
+/* The name of the image's container format. */
+const char *platter_format(const struct platter *p);
 
 /* Whether nodes can be written to. */
 bool platter_writable(const struct platter *p);
@@ -209,6 +214,13 @@ struct platter_overlay_status {
 /* Look at an overlay without opening it for writing; works while somebody has it open. */
 int platter_overlay_get_status(const char *path, struct platter_overlay_status *st,
                                struct platter_error *err);
+
+/*
+ * The image that an overlay is over, to be freed: a regular file of the recorded name that stands
+ * beside it. The recorded path as a whole is for people: an overlay that came from elsewhere may
+ * name any file there.
+ */
+int platter_overlay_find_image(const char *overlay, char **image, struct platter_error *err);
 
 /* Remove an overlay with everything in it. Refuses one that is in use (EBUSY), and files that
  * are no overlay. */

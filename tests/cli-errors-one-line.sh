@@ -54,7 +54,7 @@ error 'nowhere/mnt: No such file' attach disk.img nowhere/mnt
 error 'overlay .*disc.iso: is not a platter overlay' attach disk.img mnt --overlay=disc.iso
 error 'overlay .*full: is not a regular file' info disk.img --overlay=full
 error 'nowhere: no platter mount' umount nowhere
-error 'discard: .*--yes' discard disc.iso
+error 'disc.iso: is not a platter overlay' discard disc.iso
 error 'disc.iso: is not a platter overlay' status disc.iso
 # What comes from names is no second line either.
 error 'no.such' info "$newline"

@@ -62,7 +62,6 @@ codes <<END
 1 umount mnt another
 1 status
 1 discard
-1 discard nowhere
 1 nowhere.img
 2 umount mnt
 2 umount disc.iso
@@ -99,6 +98,7 @@ codes <<END
 32 nowhere.img mnt
 32 status nowhere
 32 status disc.iso
+32 discard nowhere
 32 discard --yes disc.iso
 END
 [ ! -e mnt ] || fail "a mount point was left"

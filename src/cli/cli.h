@@ -29,6 +29,7 @@ enum {
 	OPT_UMOUNT = 1 << 6, /* -l --all */
 	OPT_YES = 1 << 7,
 	OPT_LOOK = 1 << 8, /* only looks: an overlay is not made and not changed */
+	OPT_BASE = 1 << 9, /* --base */
 };
 
 struct cli {
@@ -40,6 +41,8 @@ struct cli {
 	bool foreground, debug, quiet, verbose;
 	bool allow_other, allow_root;
 	bool json, longer, recursive, lazy, all, yes;
+
+	const char *base; /* the image under an overlay that is not beside it */
 
 	bool answered;       /* -h or -V: there is nothing more to do */
 	char *owned_overlay; /* what open.overlay points to */

@@ -2,46 +2,12 @@
 /* status and discard: an overlay from outside. */
 #include "config.h"
 
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "cli.h"
 #include "json.h"
-#include "mounts.h"
-
-/* Have a mount write down what it holds; that it cannot is seen in what it wrote. */
-static void sync_mount(const char *dir)
-{
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	(void)!fsync(fd);
-	close(fd);
-}
-
-/* The overlay of the mount on dir, or path itself when it is no mount; to be freed. */
-static char *overlay_of(const char *path)
-{
-	char *dir = mounts_resolve(path), *overlay = NULL;
-	size_t count;
-	struct mount *mounts = mounts_read(&count);
-
-	for (size_t i = 0; dir && i < count; i++)
-		if (strcmp(mounts[i].dir, dir) == 0) {
-			mounts_ask(&mounts[i]);
-			sync_mount(dir);
-			free(overlay);
-			overlay = mounts[i].overlay ? strdup(mounts[i].overlay) : NULL;
-		}
-	mounts_free(mounts, count);
-	free(dir);
-	return overlay ? overlay : strdup(path);
-}
+#include "overlays.h"
 
 static void print_time(const char *what, int64_t at)
 {
@@ -109,35 +75,19 @@ static void print_status_json(const char *path, const struct platter_overlay_sta
 
 int cmd_status(struct cli *cli)
 {
-	char *path = overlay_of(cli->args[0]);
 	struct platter_overlay_status st;
+	struct overlay_operand o;
 	struct platter_error err;
-	int status = EXIT_OK;
+	int status = overlay_operand_find(cli, cli->args[0], &o);
 
-	if (!path || !path[0] || strcmp(path, "ram") == 0) {
-		complain("%s: %s", cli->args[0],
-		         path && path[0] ? "its overlay is in memory" : "has no overlay");
-		status = EXIT_IMAGE;
-	} else if (platter_overlay_get_status(path, &st, &err) != 0) {
-		complain("%s", err.text);
-		status = EXIT_IMAGE;
-	} else if (cli->json) {
-		print_status_json(path, &st);
-	} else {
-		print_status(path, &st);
-	}
-	free(path);
+	if (status == EXIT_OK && platter_overlay_get_status(o.overlay, &st, &err) != 0)
+		status = complain_error(&err);
+	else if (status == EXIT_OK && cli->json)
+		print_status_json(o.overlay, &st);
+	else if (status == EXIT_OK)
+		print_status(o.overlay, &st);
+	overlay_operand_free(&o);
 	return status;
-}
-
-/* Whether the user says yes on the terminal. */
-static bool consent(const char *path, const struct platter_overlay_status *st)
-{
-	char answer[16];
-
-	fprintf(stderr, "%s holds %llu changed blocks of %s. Remove them for ever? [y/N] ", path,
-	        (unsigned long long)st->blocks, st->base);
-	return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
 int cmd_discard(struct cli *cli)
@@ -145,25 +95,15 @@ int cmd_discard(struct cli *cli)
 	const char *path = cli->args[0];
 	struct platter_overlay_status st;
 	struct platter_error err;
+	char what[2048];
+	int status;
 
-	if (!cli->yes) {
-		if (!isatty(STDIN_FILENO)) {
-			complain("discard: removes %s for ever; --yes says that this is meant",
-			         path);
-			return EXIT_USAGE;
-		}
-		if (platter_overlay_get_status(path, &st, &err) != 0) {
-			complain("%s", err.text);
-			return EXIT_IMAGE;
-		}
-		if (!consent(path, &st)) {
-			complain("%s: kept", path);
-			return EXIT_USER;
-		}
-	}
-	if (platter_overlay_discard(path, &err) != 0) {
-		complain("%s", err.text);
-		return EXIT_IMAGE;
-	}
-	return EXIT_OK;
+	if (platter_overlay_get_status(path, &st, &err) != 0)
+		return complain_error(&err);
+	snprintf(what, sizeof what, "%.900s and %llu changed blocks of %.900s are removed for ever",
+	         path, (unsigned long long)st.blocks, st.base);
+	status = overlay_consent(cli, "discard", what);
+	if (status == EXIT_OK && platter_overlay_discard(path, &err) != 0)
+		status = complain_error(&err);
+	return status;
 }

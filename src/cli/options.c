@@ -230,7 +230,7 @@ static int parse_list(struct cli *cli, const char *list)
 
 /* ---- options ---- */
 
-enum { LONG_OVERLAY = 256, LONG_FORMAT, LONG_CHAIN, LONG_JSON, LONG_ALL, LONG_YES };
+enum { LONG_OVERLAY = 256, LONG_FORMAT, LONG_CHAIN, LONG_JSON, LONG_ALL, LONG_YES, LONG_BASE };
 
 static const struct option long_options[] = {
 	{"partition", required_argument, NULL, 'p'},
@@ -240,6 +240,7 @@ static const struct option long_options[] = {
 	{"json", no_argument, NULL, LONG_JSON},
 	{"all", no_argument, NULL, LONG_ALL},
 	{"yes", no_argument, NULL, LONG_YES},
+	{"base", required_argument, NULL, LONG_BASE},
 	{"foreground", no_argument, NULL, 'f'},
 	{"debug", no_argument, NULL, 'd'},
 	{"quiet", no_argument, NULL, 'q'},
@@ -277,6 +278,8 @@ static unsigned belongs_to(int c)
 		return OPT_UMOUNT;
 	case LONG_YES:
 		return OPT_YES;
+	case LONG_BASE:
+		return OPT_BASE;
 	default:
 		return ~0u;
 	}
@@ -327,6 +330,9 @@ static int take(struct cli *cli, const struct command *command, int c)
 		return EXIT_OK;
 	case LONG_YES:
 		cli->yes = true;
+		return EXIT_OK;
+	case LONG_BASE:
+		cli->base = optarg;
 		return EXIT_OK;
 	case 'f':
 		cli->foreground = true;
