@@ -89,25 +89,30 @@ static void set_lock(int fd, off_t byte)
 	(void)fcntl(fd, F_OFD_SETLK, &l);
 }
 
+static int check_unlocked(int fd, off_t byte, const char *what, struct platter_error *err)
+{
+	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+
+	if (fcntl(fd, F_OFD_GETLK, &l) < 0 || l.l_type == F_UNLCK)
+		return 0;
+	return err_set(err, EBUSY, "%s (QEMU's lock on byte %d)", what, (int)byte);
+}
+
 int overlay_base_open(struct dev *file, struct dev *disk, uint32_t format,
                       struct overlay_base **out, struct platter_error *err)
 {
 	int fd = dev_file_fd(file);
-	struct flock l = {.l_type = F_WRLCK,
-	                  .l_whence = SEEK_SET,
-	                  .l_start = QEMU_HAS_WRITE,
-	                  .l_len = 1};
 	struct overlay_base *b;
+	int r;
 
 	*out = NULL;
 	set_lock(fd, QEMU_HAS_READ);
 	set_lock(fd, QEMU_BARS_WRITE);
 	set_lock(fd, QEMU_BARS_RESIZE);
-	if (fcntl(fd, F_OFD_GETLK, &l) == 0 && l.l_type != F_UNLCK)
-		return err_set(err, EBUSY,
-		               "another program has the image open for writing "
-		               "(QEMU's lock on byte %d)",
-		               QEMU_HAS_WRITE);
+	r = check_unlocked(fd, QEMU_HAS_WRITE, "another program has the image open for writing",
+	                   err);
+	if (r)
+		return r;
 	b = calloc(1, sizeof *b);
 	if (!b)
 		return err_set(err, ENOMEM, "no memory");
@@ -132,6 +137,25 @@ struct dev *overlay_base_dev(struct overlay_base *b)
 	return &b->dev;
 }
 
+int overlay_base_become_writer(struct overlay_base *b, struct platter_error *err)
+{
+	struct flock shared = {.l_type = F_UNLCK,
+	                       .l_whence = SEEK_SET,
+	                       .l_start = QEMU_BARS_WRITE,
+	                       .l_len = QEMU_BARS_RESIZE - QEMU_BARS_WRITE + 1};
+	int r;
+
+	/* First show what is wanted, then look: of two who do so at once, one sees the other. */
+	set_lock(b->fd, QEMU_HAS_WRITE);
+	r = check_unlocked(b->fd, QEMU_HAS_WRITE, "another program has the image open for writing",
+	                   err);
+	(void)fcntl(b->fd, F_OFD_SETLK, &shared);
+	if (!r)
+		r = check_unlocked(b->fd, QEMU_BARS_WRITE,
+		                   "another program relies on the image not being written to", err);
+	return r;
+}
+
 #ifdef HAVE_LIBCRYPTO
 
 static bool add_range(EVP_MD_CTX *md, struct dev *disk, void *buf, uint64_t off, size_t len)
@@ -150,7 +174,7 @@ static uint64_t next_random(uint64_t *state)
 }
 
 /* sha256 of the first MiB, the last MiB and 64 blocks in between that seed chooses. */
-static int fingerprint(struct dev *disk, uint64_t seed, uint8_t sum[32])
+int overlay_fingerprint(struct dev *disk, uint64_t seed, uint8_t sum[32])
 {
 	uint64_t size = disk->size, blocks = align_up(size, OVL_BLOCK) / OVL_BLOCK;
 	size_t end = (size_t)min64(SAMPLE_END, size);
@@ -172,7 +196,7 @@ static int fingerprint(struct dev *disk, uint64_t seed, uint8_t sum[32])
 
 #else
 
-static int fingerprint(struct dev *disk, uint64_t seed, uint8_t sum[32])
+int overlay_fingerprint(struct dev *disk, uint64_t seed, uint8_t sum[32])
 {
 	(void)disk;
 	(void)seed;
@@ -209,7 +233,7 @@ int overlay_base_record(struct overlay_base *b, struct ovl_base *rec, struct pla
 	int r = measure(b, rec);
 
 	if (!r)
-		r = fingerprint(b->disk, le64_get(rec->seed), rec->quick);
+		r = overlay_fingerprint(b->disk, le64_get(rec->seed), rec->quick);
 	return r ? err_set(err, -r, "the image cannot be fingerprinted: %s", strerror(-r)) : 0;
 }
 
@@ -231,7 +255,7 @@ static bool untouched(struct overlay_base *b, const struct ovl_base *now,
 static int same_contents(struct overlay_base *b, const struct ovl_base *rec)
 {
 	uint8_t sum[sizeof rec->quick];
-	int r = fingerprint(b->disk, le64_get(rec->seed), sum);
+	int r = overlay_fingerprint(b->disk, le64_get(rec->seed), sum);
 
 	return r ? r : memcmp(sum, rec->quick, sizeof sum) == 0 ? 0 : -ESTALE;
 }

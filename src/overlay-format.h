@@ -12,6 +12,10 @@
  * block of the disk: 1, the block stands here (a hole reads as zeros); 0, the base has it and the
  * bytes here mean nothing. Page i of the map is the valid one of its two slots with the higher
  * seq; a slot that is all zeros or fails its checks is absent.
+ *
+ * Overlays form a chain. One with a parent (OVL_INCOMPAT_LAYERED) stands over the frozen overlay of
+ * that name in its own folder: where its bit is 0, the parent decides. The parent is known by uuid
+ * and by the hseq of the header that froze it, which no other header of it ever has.
  */
 #ifndef PLATTER_OVERLAY_FORMAT_H
 #define PLATTER_OVERLAY_FORMAT_H
@@ -32,16 +36,20 @@
 #define OVL_PAGE_SIZE       4096u
 #define OVL_BLOCKS_PER_PAGE 32512u /* bits in ovl_page.bits: 127 MiB of disk */
 #define OVL_HINT_MAX        1024
+#define OVL_PARENT_MAX      256 /* with the terminating NUL */
+#define OVL_DEPTH_MAX       16  /* layers under the first one */
 
 /* Incompatible features: a file with one that is not known here is refused by its name. */
 #define OVL_INCOMPAT_FAST_COMMIT (1u << 0) /* reserved: fast-commit ring */
-#define OVL_INCOMPAT_KNOWN       0u
+#define OVL_INCOMPAT_LAYERED     (1u << 1) /* has a parent */
+#define OVL_INCOMPAT_COMMITTING  (1u << 2) /* a commit has begun to change the base */
+#define OVL_INCOMPAT_KNOWN       (OVL_INCOMPAT_LAYERED | OVL_INCOMPAT_COMMITTING)
 #define OVL_RO_COMPAT_KNOWN      0u
 
 enum ovl_state {
 	OVL_CLEAN = 0,
 	OVL_OPEN = 1,
-	OVL_SEALED = 2,
+	OVL_SEALED = 2, /* frozen: the parent of others, never written again */
 };
 
 /* What the overlay was made over. */
@@ -92,7 +100,14 @@ struct ovl_header {
 	le32 reserved_13c;          /* +0x13c */
 	le16 hint_len;              /* +0x140 */
 	uint8_t hint[OVL_HINT_MAX]; /* +0x142 path of the base: shown, never opened */
-	uint8_t rest[OVL_HEADER_SIZE - 0x142 - OVL_HINT_MAX];
+	uint8_t reserved_542[6];
+	le64 parent_hseq;        /* +0x548 of the header that froze the parent */
+	uint8_t parent_uuid[16]; /* +0x550 */
+	uint8_t merged[32]; /* +0x560 committing: as base.quick, but of disk as the overlay shows it
+	                     */
+	le32 depth;         /* +0x580 layers below this one */
+	char parent[OVL_PARENT_MAX]; /* +0x584 a plain name, terminated; "": none */
+	uint8_t rest[OVL_HEADER_SIZE - 0x584 - OVL_PARENT_MAX];
 };
 
 _Static_assert(offsetof(struct ovl_header, uuid) == 0x28, "uuid");
@@ -100,6 +115,8 @@ _Static_assert(offsetof(struct ovl_header, npages) == 0x48, "npages");
 _Static_assert(offsetof(struct ovl_header, base) == 0x90, "base");
 _Static_assert(offsetof(struct ovl_header, boot_id) == 0x110, "boot_id");
 _Static_assert(offsetof(struct ovl_header, hint) == 0x142, "hint");
+_Static_assert(offsetof(struct ovl_header, parent_hseq) == 0x548, "parent");
+_Static_assert(offsetof(struct ovl_header, parent) == 0x584, "parent's name");
 _Static_assert(sizeof(struct ovl_header) == OVL_HEADER_SIZE, "header");
 
 #define OVL_PAGE_MAGIC "PMAP"

@@ -95,11 +95,32 @@ static bool header_sound(const struct ovl_header *h)
 	       le32_get(h->crc) == header_crc(h);
 }
 
+/* The parent is a file of that plain name in the overlay's own folder, and nothing else. */
+static int check_parent(const struct ovl_header *h, struct platter_error *err)
+{
+	bool layered = le32_get(h->incompat) & OVL_INCOMPAT_LAYERED;
+	size_t len = strnlen(h->parent, sizeof h->parent);
+	uint32_t depth = le32_get(h->depth);
+
+	if (len == sizeof h->parent)
+		return err_set(err, EINVAL, "the name of its parent layer has no end");
+	if (layered != (len > 0) || layered != (depth > 0))
+		return err_set(err, EINVAL, "%u layers below it, the lower one is named '%s'",
+		               depth, h->parent);
+	if (depth > OVL_DEPTH_MAX)
+		return err_set(err, EINVAL, "%u layers below it, at most %u", depth, OVL_DEPTH_MAX);
+	if (strchr(h->parent, '/') || strcmp(h->parent, ".") == 0 || strcmp(h->parent, "..") == 0)
+		return err_set(err, EINVAL, "its parent layer is named '%s', not a plain name",
+		               h->parent);
+	return 0;
+}
+
 /* A header that is sound says what it needs; what this version does not know it refuses. */
 static int header_supported(const struct ovl_header *h, bool read_only, struct platter_error *err)
 {
 	uint32_t unknown = le32_get(h->incompat) & ~OVL_INCOMPAT_KNOWN;
 	struct ovl_header want;
+	int r;
 
 	if (le16_get(h->major) != OVL_MAJOR)
 		return err_set(err, ENOTSUP, "overlay format version %u, this is version %u",
@@ -128,6 +149,9 @@ static int header_supported(const struct ovl_header *h, bool read_only, struct p
 		               "the layout in the header is not that of a disk of %llu "
 		               "bytes",
 		               (unsigned long long)le64_get(h->virtual_size));
+	r = check_parent(h, err);
+	if (r)
+		return r;
 	if (le16_get(h->hint_len) > OVL_HINT_MAX)
 		return err_set(err, EINVAL, "a path of %u bytes, at most %u", le16_get(h->hint_len),
 		               OVL_HINT_MAX);
@@ -178,6 +202,26 @@ int ovl_page_choose(const struct ovl_header *h, uint64_t i, const struct ovl_pag
 	if (a && b)
 		return le64_get(pair[1].seq) > le64_get(pair[0].seq);
 	return a ? 0 : b ? 1 : -1;
+}
+
+int ovl_page_next(struct overlay_io *io, const struct ovl_header *h, uint64_t *i,
+                  struct ovl_page pair[2])
+{
+	uint64_t map[2] = {le64_get(h->map_a), le64_get(h->map_b)}, npages = le64_get(h->npages);
+	struct dev_extent ext[2];
+	int r = 0;
+
+	for (; *i < npages; *i += max64(1, min64(ext[0].length, ext[1].length) / OVL_PAGE_SIZE)) {
+		for (int slot = 0; slot < 2 && !r; slot++)
+			r = io->ops->extent(io, map[slot] + *i * OVL_PAGE_SIZE, &ext[slot]);
+		if (r || !ext[0].hole || !ext[1].hole)
+			break;
+	}
+	if (*i > npages)
+		*i = npages;
+	for (int slot = 0; slot < 2 && !r && *i < npages; slot++)
+		r = io->ops->pread(io, &pair[slot], OVL_PAGE_SIZE, map[slot] + *i * OVL_PAGE_SIZE);
+	return r;
 }
 
 void ovl_header_session(struct ovl_header *h)

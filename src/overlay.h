@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "dev.h"
 #include "overlay-format.h"
@@ -43,6 +44,11 @@ void ovl_header_session(struct ovl_header *h);
 
 /* Which of the two slots' images of page i holds, checked; -1: neither, the page is empty. */
 int ovl_page_choose(const struct ovl_header *h, uint64_t i, const struct ovl_page pair[2]);
+
+/* The first page at or after *i of which a slot may hold something, both slots read; *i is the
+ * number of pages when there is none. */
+int ovl_page_next(struct overlay_io *io, const struct ovl_header *h, uint64_t *i,
+                  struct ovl_page pair[2]);
 
 /* ---- the engine (overlay.c) ---- */
 
@@ -95,6 +101,51 @@ void overlay_free(struct overlay *o);
 
 struct overlay_base;
 
+/* Overlays may hold anybody's secrets. */
+#define OVL_FILE_MODE 0600
+
+/* How long the last user of an overlay may take to flush. */
+#define OVL_LOCK_WAIT_MS 10000
+
+enum ovl_lock {
+	OVL_LOCK_NONE,      /* look, whoever has it open */
+	OVL_LOCK_SHARED,    /* look, while nobody writes */
+	OVL_LOCK_EXCLUSIVE, /* for writing */
+};
+
+/* An overlay's file, open and checked as far as its header and size go. */
+struct ovl_file {
+	int fd; /* io's */
+	struct overlay_io *io;
+	struct ovl_header h;
+	int slot; /* where h stands */
+	struct stat st;
+};
+
+/* Open path under a lock, for which it waits; the lock ends with ovl_file_close. */
+int ovl_file_open(const char *path, enum ovl_lock lock, int wait_ms, struct ovl_file *f,
+                  struct platter_error *err);
+void ovl_file_close(struct ovl_file *f);
+
+/* Whether somebody else holds a lock on it. */
+bool ovl_file_locked(const struct ovl_file *f);
+
+/* Write f->h, changed, as the next header; durable on return. */
+int ovl_file_put_header(struct ovl_file *f);
+
+/*
+ * Make the empty file fd an overlay with header h; *io is over a descriptor of its own. Not synced.
+ */
+int ovl_file_format(int fd, struct ovl_header *h, struct overlay_io **io,
+                    struct platter_error *err);
+
+/* The same under a name, durable. -EEXIST when the name is taken, unless it is to be replaced. */
+int ovl_file_create(const char *path, struct ovl_header *h, bool replace,
+                    struct platter_error *err);
+
+/* Record hint, the image's path, for people. */
+void ovl_header_set_hint(struct ovl_header *h, const char *hint);
+
 /* What an existing overlay says that it was made for; -ENOENT when there is no such file. */
 int overlay_peek(const char *path, struct ovl_header *h, struct platter_error *err);
 
@@ -115,7 +166,42 @@ struct overlay_request {
 int overlay_open(const struct overlay_request *req, const struct overlay_hooks *hooks,
                  struct overlay **out, struct platter_error *err);
 
+/* ---- what it holds (overlay-copy.c) ---- */
+
+/* The next stretch at or after *off that the overlay or a layer under it holds; *len 0: none. */
+int overlay_next_held(struct overlay *o, uint64_t *off, uint64_t *len);
+
+/* How many bytes that are in all. */
+int overlay_count_held(struct overlay *o, uint64_t *bytes);
+
+/* Copy, for everything that o holds, what `from` has there to `to`. */
+int overlay_copy(struct overlay *o, struct dev *from, struct dev *to,
+                 const struct platter_progress *progress);
+
+/* Tell progress, which may be NULL. */
+void overlay_step(const struct platter_progress *progress, uint64_t done, uint64_t total);
+
+/* ---- chains (overlay-layers.c) ---- */
+
+/*
+ * Open the layers that an overlay at path with header h stands on, down to base. *lower is the
+ * uppermost, for overlay_start's base, to be freed after it; NULL when there is none. live: lock
+ * nothing.
+ */
+int overlay_layers_open(const char *path, const struct ovl_header *h, bool live, struct dev *base,
+                        struct overlay **lower, struct platter_error *err);
+
+/* The path of h's parent: its name in the folder of path. To be freed; NULL: no memory. */
+char *overlay_parent_path(const char *path, const struct ovl_header *h);
+
+/* Whether parent is the overlay that child was put on, as it was then. */
+int overlay_check_parent(const struct ovl_header *child, const struct ovl_header *parent,
+                         struct platter_error *err);
+
 /* ---- the base (overlay-base.c) ---- */
+
+/* sha256 of a sample of disk that seed chooses. */
+int overlay_fingerprint(struct dev *disk, uint64_t seed, uint8_t sum[32]);
 
 /*
  * Who the image is: file is the dev_file under the virtual disk `disk`, format the id of the
@@ -125,6 +211,12 @@ int overlay_open(const struct overlay_request *req, const struct overlay_hooks *
 int overlay_base_open(struct dev *file, struct dev *disk, uint32_t format,
                       struct overlay_base **out, struct platter_error *err);
 void overlay_base_close(struct overlay_base *b);
+
+/*
+ * Turn those locks into a writer's. -EBUSY when somebody else writes to the image, or relies on
+ * nobody doing so, such as another overlay's mount.
+ */
+int overlay_base_become_writer(struct overlay_base *b, struct platter_error *err);
 
 /* Fill in header fields for a new overlay, fingerprint included. */
 int overlay_base_record(struct overlay_base *b, struct ovl_base *rec, struct platter_error *err);

@@ -31,6 +31,12 @@ struct platter_error {
 	char text[1024];
 };
 
+/* Called now and then during long work, with bytes; step may be NULL. */
+struct platter_progress {
+	void (*step)(void *arg, uint64_t done, uint64_t total);
+	void *arg;
+};
+
 /* An opened image. */
 struct platter;
 
@@ -196,6 +202,16 @@ int platter_tree_seek(struct platter_tree *tree, platter_ino ino, uint64_t off, 
 
 /* ---- overlays ---- */
 
+/* Layers that an overlay may stand on. */
+#define PLATTER_LAYERS_MAX 16
+
+/* A frozen layer. */
+struct platter_overlay_layer {
+	char name[256]; /* of the snapshot */
+	uint64_t blocks, bytes_on_disk;
+	int64_t created; /* seconds since 1970 */
+};
+
 struct platter_overlay_status {
 	char base[1025];       /* where the image was when the overlay was last opened */
 	bool base_found;       /* there is a file of that name beside the overlay */
@@ -203,12 +219,16 @@ struct platter_overlay_status {
 	bool in_use;           /* somebody has it open */
 	uint32_t pid;          /* who opened it last, in this boot; 0: not known */
 	bool clean;            /* it was closed cleanly */
+	bool frozen;           /* it is a layer of others */
+	bool committing;       /* a commit of it was interrupted */
 	uint64_t virtual_size; /* of the disk */
 	uint32_t block_size;
-	uint64_t blocks;                 /* held */
+	uint64_t blocks;                 /* held, by this layer alone */
 	uint64_t bytes_on_disk;          /* taken by the file */
 	int64_t created, opened, closed; /* seconds since 1970; closed 0: not since opened */
-	char misfit[256];                /* why .fits is false */
+	size_t nlayers;                  /* below it, the uppermost first */
+	struct platter_overlay_layer layers[PLATTER_LAYERS_MAX];
+	char misfit[256]; /* why .fits is false */
 };
 
 /* Look at an overlay without opening it for writing; works while somebody has it open. */
@@ -222,9 +242,38 @@ int platter_overlay_get_status(const char *path, struct platter_overlay_status *
  */
 int platter_overlay_find_image(const char *overlay, char **image, struct platter_error *err);
 
-/* Remove an overlay with everything in it. Refuses one that is in use (EBUSY), and files that
- * are no overlay. */
+/*
+ * The functions from here on work on an overlay that nobody has open (else -EBUSY), at rest. Cut
+ * off at any moment, each leaves the state from before or the one that it was to reach.
+ */
+
+/*
+ * Remove an overlay with everything in it, its snapshots too. A frozen layer goes alone, and only
+ * when no other stands on it. Refuses symbolic links, and files that are no overlay.
+ */
 int platter_overlay_discard(const char *path, struct platter_error *err);
+
+/*
+ * Freeze what the overlay holds as the snapshot `name`, a file PATH.NAME, and go on in a new, empty
+ * layer on it. -EEXIST: there is one of that name; -EMLINK: PLATTER_LAYERS_MAX are reached.
+ */
+int platter_overlay_snapshot(const char *path, const char *name, struct platter_error *err);
+
+/* Give up what was written since the snapshot was made, or was last rolled back to. */
+int platter_overlay_rollback(const char *path, const char *name, struct platter_error *err);
+
+/* Merge the layers below into it, and remove those that no other overlay stands on. */
+int platter_overlay_flatten(const char *path, const struct platter_progress *progress,
+                            struct platter_error *err);
+
+/*
+ * Write everything that the overlay holds into image, which must be raw, and remove the overlay and
+ * its snapshots. Cut off at any moment, running it again finishes; until then the overlay shows the
+ * right disk and can only be read. -EBUSY when somebody uses the image. undo, unless NULL: a file
+ * that is made first, an overlay of the new image that shows the old one.
+ */
+int platter_overlay_commit(const char *path, const char *image, const char *undo,
+                           const struct platter_progress *progress, struct platter_error *err);
 
 #ifdef __cplusplus
 }

@@ -30,6 +30,7 @@ enum {
 	OPT_YES = 1 << 7,
 	OPT_LOOK = 1 << 8, /* only looks: an overlay is not made and not changed */
 	OPT_BASE = 1 << 9, /* --base */
+	OPT_UNDO = 1 << 10,
 };
 
 struct cli {
@@ -42,6 +43,7 @@ struct cli {
 	bool allow_other, allow_root;
 	bool json, longer, recursive, lazy, all, yes;
 
+	const char *undo; /* file for the old blocks of a commit */
 	const char *base; /* the image under an overlay that is not beside it */
 
 	bool answered;       /* -h or -V: there is nothing more to do */
@@ -84,5 +86,9 @@ int cmd_cat(struct cli *cli);
 int cmd_cp(struct cli *cli);
 int cmd_status(struct cli *cli);
 int cmd_discard(struct cli *cli);
+int cmd_commit(struct cli *cli);
+int cmd_snapshot(struct cli *cli);
+int cmd_rollback(struct cli *cli);
+int cmd_flatten(struct cli *cli);
 
 #endif

@@ -32,12 +32,20 @@ static void print_status(const char *path, const struct platter_overlay_status *
 	printf("%-14s %llu blocks of %u bytes\n", "holds", (unsigned long long)st->blocks,
 	       st->block_size);
 	printf("%-14s %llu bytes\n", "takes", (unsigned long long)st->bytes_on_disk);
+	for (size_t i = 0; i < st->nlayers; i++)
+		printf("%-14s %s: %llu blocks, %llu bytes\n", i ? "" : "on snapshots",
+		       st->layers[i].name, (unsigned long long)st->layers[i].blocks,
+		       (unsigned long long)st->layers[i].bytes_on_disk);
 	print_time("made", st->created);
 	print_time("last opened", st->opened);
 	if (st->in_use && st->pid)
 		printf("%-14s yes, by process %u\n", "in use", st->pid);
 	else
 		printf("%-14s %s\n", "in use", st->in_use ? "yes" : "no");
+	if (st->frozen)
+		printf("%-14s yes: it is a snapshot\n", "frozen");
+	if (st->committing)
+		printf("%-14s was interrupted; platter commit finishes it\n", "commit");
 	if (st->clean)
 		print_time("closed cleanly", st->closed);
 	else if (!st->in_use)
@@ -69,6 +77,18 @@ static void print_status_json(const char *path, const struct platter_overlay_sta
 		json_number(&j, "pid", st->pid);
 	else
 		json_null(&j, "pid");
+	json_bool(&j, "frozen", st->frozen);
+	json_bool(&j, "committing", st->committing);
+	json_open(&j, "layers", '[');
+	for (size_t i = 0; i < st->nlayers; i++) {
+		json_open(&j, NULL, '{');
+		json_string(&j, "name", st->layers[i].name);
+		json_number(&j, "blocks", st->layers[i].blocks);
+		json_number(&j, "bytes_on_disk", st->layers[i].bytes_on_disk);
+		json_number(&j, "created", (uint64_t)st->layers[i].created);
+		json_close(&j, '}');
+	}
+	json_close(&j, ']');
 	json_close(&j, '}');
 	putchar('\n');
 }
@@ -100,8 +120,10 @@ int cmd_discard(struct cli *cli)
 
 	if (platter_overlay_get_status(path, &st, &err) != 0)
 		return complain_error(&err);
-	snprintf(what, sizeof what, "%.900s and %llu changed blocks of %.900s are removed for ever",
-	         path, (unsigned long long)st.blocks, st.base);
+	snprintf(what, sizeof what,
+	         "%.900s with %llu changed blocks of %.900s%s is removed for ever", path,
+	         (unsigned long long)st.blocks, st.base,
+	         st.nlayers && !st.frozen ? " and all its snapshots" : "");
 	status = overlay_consent(cli, "discard", what);
 	if (status == EXIT_OK && platter_overlay_discard(path, &err) != 0)
 		status = complain_error(&err);

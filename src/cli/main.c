@@ -32,6 +32,11 @@ static const struct command commands[] = {
 	{"status", cmd_status, OPT_JSON, 1, 1, "[--json] OVERLAY | DIR", "what an overlay holds"},
 	{"discard", cmd_discard, OPT_YES, 1, 1, "[--yes] OVERLAY",
          "remove an overlay and the changes in it"},
+	{"commit", cmd_commit, OPT_YES | OPT_BASE | OPT_UNDO, 1, 1, "[--yes] [--undo FILE] OVERLAY",
+         "write the changes into a raw image"},
+	{"snapshot", cmd_snapshot, 0, 2, 2, "OVERLAY NAME", "freeze what an overlay holds"},
+	{"rollback", cmd_rollback, OPT_YES, 2, 2, "[--yes] OVERLAY NAME", "go back to a snapshot"},
+	{"flatten", cmd_flatten, 0, 1, 1, "OVERLAY", "merge an overlay's snapshots into it"},
 };
 
 #define COMMANDS (sizeof commands / sizeof *commands)
@@ -59,7 +64,7 @@ static void help(void)
 {
 	puts("platter: disk images as virtual drives, without root, driver or VM\n");
 	for (size_t i = 0; i < COMMANDS; i++)
-		printf("  platter %-7s %-34s %s\n", commands[i].name, commands[i].synopsis,
+		printf("  platter %-8s %-34s %s\n", commands[i].name, commands[i].synopsis,
 		       commands[i].summary);
 	puts("\nOptions that take part in opening an image:\n"
 	     "  -p, --partition N       only this partition (0: the whole disk)\n"

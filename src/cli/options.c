@@ -230,7 +230,16 @@ static int parse_list(struct cli *cli, const char *list)
 
 /* ---- options ---- */
 
-enum { LONG_OVERLAY = 256, LONG_FORMAT, LONG_CHAIN, LONG_JSON, LONG_ALL, LONG_YES, LONG_BASE };
+enum {
+	LONG_OVERLAY = 256,
+	LONG_FORMAT,
+	LONG_CHAIN,
+	LONG_JSON,
+	LONG_ALL,
+	LONG_YES,
+	LONG_BASE,
+	LONG_UNDO
+};
 
 static const struct option long_options[] = {
 	{"partition", required_argument, NULL, 'p'},
@@ -241,6 +250,7 @@ static const struct option long_options[] = {
 	{"all", no_argument, NULL, LONG_ALL},
 	{"yes", no_argument, NULL, LONG_YES},
 	{"base", required_argument, NULL, LONG_BASE},
+	{"undo", required_argument, NULL, LONG_UNDO},
 	{"foreground", no_argument, NULL, 'f'},
 	{"debug", no_argument, NULL, 'd'},
 	{"quiet", no_argument, NULL, 'q'},
@@ -280,6 +290,8 @@ static unsigned belongs_to(int c)
 		return OPT_YES;
 	case LONG_BASE:
 		return OPT_BASE;
+	case LONG_UNDO:
+		return OPT_UNDO;
 	default:
 		return ~0u;
 	}
@@ -333,6 +345,9 @@ static int take(struct cli *cli, const struct command *command, int c)
 		return EXIT_OK;
 	case LONG_BASE:
 		cli->base = optarg;
+		return EXIT_OK;
+	case LONG_UNDO:
+		cli->undo = optarg;
 		return EXIT_OK;
 	case 'f':
 		cli->foreground = true;

@@ -91,6 +91,16 @@ int overlay_operand_find(struct cli *cli, const char *operand, struct overlay_op
 	return EXIT_OK;
 }
 
+int overlay_operand_at_rest(struct cli *cli, const char *operand, struct overlay_operand *o)
+{
+	int status = overlay_operand_find(cli, operand, o);
+
+	if (status != EXIT_OK || !o->mounted)
+		return status;
+	complain("%s: is attached; platter umount detaches it", operand);
+	return EXIT_IMAGE;
+}
+
 void overlay_operand_free(struct overlay_operand *o)
 {
 	free(o->overlay);

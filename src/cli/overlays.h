@@ -16,6 +16,9 @@ struct overlay_operand {
  * with one in memory. overlay_operand_free in any case.
  */
 int overlay_operand_find(struct cli *cli, const char *operand, struct overlay_operand *o);
+
+/* The same for commands that work on an overlay that nobody has open. */
+int overlay_operand_at_rest(struct cli *cli, const char *operand, struct overlay_operand *o);
 void overlay_operand_free(struct overlay_operand *o);
 
 /*

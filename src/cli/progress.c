@@ -39,11 +39,19 @@ static void draw(struct progress *p)
 	clock_gettime(CLOCK_MONOTONIC, &p->drawn);
 }
 
-void progress_add(struct progress *p, uint64_t bytes)
+void progress_step(void *arg, uint64_t done, uint64_t total)
 {
-	p->done += bytes;
+	struct progress *p = arg;
+
+	p->done = done;
+	p->total = total;
 	if (p->shown && since(&p->drawn) > 0.1)
 		draw(p);
+}
+
+void progress_add(struct progress *p, uint64_t bytes)
+{
+	progress_step(p, p->done + bytes, p->total);
 }
 
 void progress_end(struct progress *p)

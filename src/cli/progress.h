@@ -14,6 +14,8 @@ struct progress {
 };
 
 void progress_begin(struct progress *p, uint64_t total, bool quiet);
+/* For struct platter_progress, with arg = p. */
+void progress_step(void *p, uint64_t done, uint64_t total);
 void progress_add(struct progress *p, uint64_t bytes);
 void progress_end(struct progress *p);
 
