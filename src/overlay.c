@@ -19,10 +19,10 @@
  * shared), so that when the serving process is killed, its supervisor performs the flush. A page
  * of the map is loaded when a block of it is first asked for.
  *
- * Locks, in this order: granule -> load; flush alone. The granule locks (a granule is the 64
- * blocks of one word of the map) serialise writers only while a block is being allocated:
- * writes to present blocks and all reads take none. No lock is held across a call to the base
- * but the granule's, for the copy-up.
+ * Locks, in this order: writers -> gate -> granule -> load; flush alone. The granule locks (a
+ * granule is the 64 blocks of one word of the map) serialise writers only while a block is being
+ * allocated: writes to present blocks and all reads take none. No lock is held across a call to the
+ * base but the granule's, for the copy-up.
  */
 #include "config.h"
 
@@ -90,6 +90,9 @@ struct overlay {
 	size_t shared_size;
 	struct ovl_page *map_pages; /* in shared memory too */
 
+	bool in_memory; /* io is not a file yet */
+	pthread_rwlock_t writers, gate;
+
 	pthread_mutex_t load; /* page.state leaves PAGE_UNKNOWN */
 	pthread_mutex_t granule[STRIPES];
 
@@ -119,6 +122,32 @@ static void say(struct overlay *o, const char *fmt, ...)
 	vsnprintf(line, sizeof line, fmt, ap);
 	va_end(ap);
 	o->hooks.log(o->hooks.arg, line);
+}
+
+/* ---- the gates ---- */
+
+/*
+ * An overlay in memory may become one in a file while it serves (overlay_adopt): until then, all
+ * that touch io go through `gate`, and those that write through `writers` first. Once in a file, it
+ * stays there, and nobody takes them any more.
+ */
+static bool enter(struct overlay *o, bool writer)
+{
+	if (!__atomic_load_n(&o->in_memory, __ATOMIC_ACQUIRE))
+		return false;
+	if (writer)
+		pthread_rwlock_rdlock(&o->writers);
+	pthread_rwlock_rdlock(&o->gate);
+	return true;
+}
+
+static void leave(struct overlay *o, bool gated, bool writer)
+{
+	if (!gated)
+		return;
+	pthread_rwlock_unlock(&o->gate);
+	if (writer)
+		pthread_rwlock_unlock(&o->writers);
 }
 
 /* ---- the map ---- */
@@ -225,10 +254,8 @@ static int alike(struct overlay *o, uint64_t off, uint64_t len, bool *present, u
 
 /* ---- reading ---- */
 
-static int ovl_pread(struct dev *dev, void *buf, size_t len, uint64_t off)
+static int read_range(struct overlay *o, char *p, size_t len, uint64_t off)
 {
-	struct overlay *o = from_dev(dev);
-	char *p = buf;
 
 	while (len) {
 		bool present;
@@ -247,13 +274,22 @@ static int ovl_pread(struct dev *dev, void *buf, size_t len, uint64_t off)
 	return 0;
 }
 
-static int ovl_extent(struct dev *dev, uint64_t off, struct dev_extent *ext)
+static int ovl_pread(struct dev *dev, void *buf, size_t len, uint64_t off)
 {
 	struct overlay *o = from_dev(dev);
+	bool gated = enter(o, false);
+	int r = read_range(o, buf, len, off);
+
+	leave(o, gated, false);
+	return r;
+}
+
+static int extent_at(struct overlay *o, uint64_t off, struct dev_extent *ext)
+{
 	bool present;
 	uint64_t n;
 	/* Not the whole map for one answer; whoever goes on asks again. */
-	int r = alike(o, off, min64(dev->size - off, EXTENT_STEP), &present, &n);
+	int r = alike(o, off, min64(o->dev.size - off, EXTENT_STEP), &present, &n);
 
 	if (r)
 		return r;
@@ -261,6 +297,16 @@ static int ovl_extent(struct dev *dev, uint64_t off, struct dev_extent *ext)
 	            : dev_extent(o->base, off, ext);
 	if (!r)
 		ext->length = min64(ext->length, n);
+	return r;
+}
+
+static int ovl_extent(struct dev *dev, uint64_t off, struct dev_extent *ext)
+{
+	struct overlay *o = from_dev(dev);
+	bool gated = enter(o, false);
+	int r = extent_at(o, off, ext);
+
+	leave(o, gated, false);
 	return r;
 }
 
@@ -276,8 +322,11 @@ int overlay_held(struct overlay *o, uint64_t off, uint64_t len, bool *held, uint
 static uint64_t ovl_room(struct dev *dev)
 {
 	struct overlay *o = from_dev(dev);
+	bool gated = enter(o, false);
+	uint64_t room = dev_room(o->base) + o->io->ops->room(o->io);
 
-	return dev_room(o->base) + o->io->ops->room(o->io);
+	leave(o, gated, false);
+	return room;
 }
 
 /* ---- writing ---- */
@@ -425,10 +474,8 @@ static int allocate(struct overlay *o, const char *buf, uint64_t off, uint64_t l
 	return r;
 }
 
-static int ovl_pwrite(struct dev *dev, const void *buf, size_t len, uint64_t off)
+static int write_range(struct overlay *o, const char *p, size_t len, uint64_t off)
 {
-	struct overlay *o = from_dev(dev);
-	const char *p = buf;
 	int r = 0;
 
 	if (__atomic_load_n(&o->shared->failed, __ATOMIC_RELAXED))
@@ -454,6 +501,16 @@ static int ovl_pwrite(struct dev *dev, const void *buf, size_t len, uint64_t off
 	}
 	/* Even when it failed: a part may have reached blocks that were there. */
 	mark_unsynced(o);
+	return r;
+}
+
+static int ovl_pwrite(struct dev *dev, const void *buf, size_t len, uint64_t off)
+{
+	struct overlay *o = from_dev(dev);
+	bool gated = enter(o, true);
+	int r = write_range(o, buf, len, off);
+
+	leave(o, gated, true);
 	return r;
 }
 
@@ -489,9 +546,8 @@ static int zero_granules(struct overlay *o, uint64_t off, uint64_t len)
 	return r;
 }
 
-static int ovl_zero(struct dev *dev, uint64_t off, uint64_t len)
+static int zero_range(struct overlay *o, uint64_t off, uint64_t len)
 {
-	struct overlay *o = from_dev(dev);
 	int r = 0;
 
 	if (__atomic_load_n(&o->shared->failed, __ATOMIC_RELAXED))
@@ -509,6 +565,16 @@ static int ovl_zero(struct dev *dev, uint64_t off, uint64_t len)
 		len -= n;
 	}
 	mark_unsynced(o);
+	return r;
+}
+
+static int ovl_zero(struct dev *dev, uint64_t off, uint64_t len)
+{
+	struct overlay *o = from_dev(dev);
+	bool gated = enter(o, true);
+	int r = zero_range(o, off, len);
+
+	leave(o, gated, true);
 	return r;
 }
 
@@ -630,7 +696,7 @@ int overlay_flush(struct overlay *o)
 		return 0;
 	if (o->hooks.before_flush)
 		o->hooks.before_flush(o->hooks.arg);
-	if (!o->io->ops->sync)
+	if (__atomic_load_n(&o->in_memory, __ATOMIC_ACQUIRE))
 		return 0;
 	pthread_mutex_lock(&o->flush);
 	want = o->started + 1; /* one that begins from now on has everything acknowledged */
@@ -679,7 +745,7 @@ int overlay_begin(struct overlay *o)
 {
 	int r;
 
-	if (!o->io->ops->sync || o->mode.read_only)
+	if (o->in_memory || o->mode.read_only)
 		return 0;
 	ovl_header_session(&o->h);
 	r = put_header(o, OVL_OPEN);
@@ -709,12 +775,73 @@ int overlay_finish(struct overlay *o)
 	return r;
 }
 
+/* ---- from memory to a file ---- */
+
+int overlay_pause(struct overlay *o)
+{
+	if (!o->in_memory)
+		return -EINVAL;
+	pthread_rwlock_wrlock(&o->writers);
+	return 0;
+}
+
+void overlay_resume(struct overlay *o)
+{
+	pthread_rwlock_unlock(&o->writers);
+}
+
+/* The bits in memory are those in the file; where its pages stand is not. */
+static int adopt_pages(struct overlay *o, struct overlay_io *io, const struct ovl_header *h)
+{
+	struct ovl_page pair[2];
+	uint64_t i;
+	int r, slot;
+
+	for (i = 0; !(r = ovl_page_next(io, h, &i, pair)) && i < o->npages; i++) {
+		struct page *p = &o->shared->pages[i];
+
+		slot = ovl_page_choose(h, i, pair);
+		if (slot < 0)
+			continue;
+		p->seq = le64_get(pair[slot].seq);
+		p->slot = (uint8_t)slot;
+		p->dirty = p->reserved = 0;
+	}
+	return r;
+}
+
+int overlay_adopt(struct overlay *o, struct overlay_io *io, const struct ovl_header *h, int slot)
+{
+	int r = le64_get(h->data_off) == o->data_off ? adopt_pages(o, io, h) : -EINVAL;
+
+	if (r) {
+		io->ops->close(io);
+		return r;
+	}
+	pthread_rwlock_wrlock(&o->gate);
+	o->io->ops->close(o->io);
+	o->io = io;
+	o->h = *h;
+	o->header_slot = slot;
+	o->mode.max = 0;
+	__atomic_store_n(&o->in_memory, false, __ATOMIC_RELEASE);
+	pthread_rwlock_unlock(&o->gate);
+	return 0;
+}
+
+const struct ovl_header *overlay_header(const struct overlay *o)
+{
+	return &o->h;
+}
+
 static void ovl_close(struct dev *dev)
 {
 	struct overlay *o = from_dev(dev);
 
 	for (int i = 0; i < STRIPES; i++)
 		pthread_mutex_destroy(&o->granule[i]);
+	pthread_rwlock_destroy(&o->writers);
+	pthread_rwlock_destroy(&o->gate);
 	pthread_mutex_destroy(&o->load);
 	pthread_mutex_destroy(&o->flush);
 	pthread_cond_destroy(&o->flushed);
@@ -771,6 +898,18 @@ static int map_shared(struct overlay *o)
 	return 0;
 }
 
+/* Whoever waits to shut a gate goes first, or a busy disk would never let it. */
+static void init_gates(struct overlay *o)
+{
+	pthread_rwlockattr_t attr;
+
+	pthread_rwlockattr_init(&attr);
+	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&o->writers, &attr);
+	pthread_rwlock_init(&o->gate, &attr);
+	pthread_rwlockattr_destroy(&attr);
+}
+
 int overlay_start(struct overlay_io *io, const struct ovl_header *h, int slot, struct dev *base,
                   struct overlay_mode mode, const struct overlay_hooks *hooks, struct overlay **out,
                   struct platter_error *err)
@@ -796,6 +935,8 @@ int overlay_start(struct overlay_io *io, const struct ovl_header *h, int slot, s
 	o->data_off = le64_get(h->data_off);
 	if (hooks)
 		o->hooks = *hooks;
+	o->in_memory = !io->ops->sync;
+	init_gates(o);
 	pthread_mutex_init(&o->load, NULL);
 	pthread_mutex_init(&o->flush, NULL);
 	pthread_cond_init(&o->flushed, NULL);

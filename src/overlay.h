@@ -94,6 +94,23 @@ int overlay_flush(struct overlay *o);
  */
 int overlay_finish(struct overlay *o);
 
+/*
+ * Let no write begin in an overlay in memory, and wait for those under way. -EINVAL when it is in a
+ * file. The same thread resumes.
+ */
+int overlay_pause(struct overlay *o);
+void overlay_resume(struct overlay *o);
+
+/*
+ * Go on in io, a file with header h in slot that holds what the paused overlay in memory does.
+ * Takes io over, also on failure. Every process that shares the overlay by fork does it, the one
+ * that serves last; then it begins it.
+ */
+int overlay_adopt(struct overlay *o, struct overlay_io *io, const struct ovl_header *h, int slot);
+
+/* Its header, as it was opened; lives as long as the overlay. */
+const struct ovl_header *overlay_header(const struct overlay *o);
+
 /* Free everything; does not flush. */
 void overlay_free(struct overlay *o);
 

@@ -243,6 +243,17 @@ int platter_overlay_get_status(const char *path, struct platter_overlay_status *
 int platter_overlay_find_image(const char *overlay, char **image, struct platter_error *err);
 
 /*
+ * From memory to a file, while the overlay is in use; see overlay_ram. The process that serves
+ * pauses (nothing may be written until it resumes, from the same thread); any process that shares p
+ * by fork writes the new overlay to fd, an empty file, and locks it; when the caller has given the
+ * file its name, path, all that share p switch to it, the one that serves last.
+ */
+int platter_keep_pause(struct platter *p, struct platter_error *err);
+int platter_keep_write(struct platter *p, int fd, struct platter_error *err);
+int platter_keep_switch(struct platter *p, int fd, const char *path, struct platter_error *err);
+void platter_keep_resume(struct platter *p);
+
+/*
  * The functions from here on work on an overlay that nobody has open (else -EBUSY), at rest. Cut
  * off at any moment, each leaves the state from before or the one that it was to reach.
  */

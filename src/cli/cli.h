@@ -86,6 +86,7 @@ int cmd_cat(struct cli *cli);
 int cmd_cp(struct cli *cli);
 int cmd_status(struct cli *cli);
 int cmd_discard(struct cli *cli);
+int cmd_keep(struct cli *cli);
 int cmd_commit(struct cli *cli);
 int cmd_snapshot(struct cli *cli);
 int cmd_rollback(struct cli *cli);

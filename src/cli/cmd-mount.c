@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "control.h"
 #include "fuse.h"
 #include "mounts.h"
 #include "place.h"
@@ -36,6 +37,7 @@ struct session {
 	struct platter *p;
 	struct platter_tree *tree;
 	struct front *front;
+	struct control *control; /* NULL: none is needed */
 };
 
 static void log_line(void *arg, const char *line)
@@ -65,13 +67,26 @@ static void let_go_of_terminal(void)
 static char *describe(const struct session *s)
 {
 	const char *overlay = platter_overlay_path(s->p);
+	bool memory = overlay && strcmp(overlay, "ram") == 0;
 	char *text;
 
 	/* The path comes last: it may hold anything. */
-	if (asprintf(&text, "verb=%s\ndaemon=%d\nsupervisor=%d\noverlay=%s", s->verb, (int)getpid(),
-	             (int)getppid(), overlay ? overlay : "") < 0)
+	if (asprintf(&text, "verb=%s\ndaemon=%d\nsupervisor=%d\n%s%s%soverlay=%s", s->verb,
+	             (int)getpid(), (int)getppid(), memory && s->control ? "control=" : "",
+	             memory && s->control ? control_name(s->control) : "",
+	             memory && s->control ? "\n" : "", overlay ? overlay : "") < 0)
 		return NULL;
 	return text;
+}
+
+/* The overlay went from memory to a file. */
+static void describe_anew(void *arg)
+{
+	struct session *s = arg;
+	char *description = describe(s);
+
+	if (description)
+		front_describe(s->front, description);
 }
 
 /* EXIT_OK: the mount is gone; EXIT_USER: a signal; else it failed. The flush speaks for itself, in
@@ -81,12 +96,16 @@ static int serve(struct session *s)
 	char *description = describe(s);
 	int r = description ? platter_begin(s->p) : -ENOMEM;
 
+	if (!r && s->control)
+		r = control_attend(s->control, s->p, describe_anew, s);
 	if (r) {
 		log_line(s->cli, "the overlay cannot be marked as open");
 		return EXIT_SYSTEM;
 	}
 	front_describe(s->front, description);
 	r = front_serve(s->front);
+	if (s->control)
+		control_leave(s->control);
 	platter_tree_close(s->tree);
 	platter_close(s->p);
 	/* Last: closing /dev/fuse is what ends the mount, and by then all is durable. */
@@ -139,9 +158,13 @@ static int clean_up(struct session *s, unsigned id, bool unmounted)
 
 static int supervise(struct session *s, unsigned id)
 {
+	const char *overlay = platter_overlay_path(s->p);
 	sigset_t signals, before;
 	int status = 0, cleaned;
 	pid_t pid;
+
+	if (overlay && strcmp(overlay, "ram") == 0)
+		s->control = control_new();
 
 	/* A signal that comes before the daemon's number is known must not get lost. */
 	sigemptyset(&signals);
@@ -158,6 +181,9 @@ static int supervise(struct session *s, unsigned id)
 	pass_on_signals();
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	front_free(s->front);
+	if (pid > 0 && s->control)
+		control_supervise(s->control, s->p);
+	control_free(s->control);
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	cleaned = clean_up(s, id, pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_OK);

@@ -59,7 +59,7 @@ struct front {
 	unsigned writers; /* descriptors open for writing */
 	pthread_key_t buffer;
 
-	pthread_mutex_t lock; /* of stopping */
+	pthread_mutex_t lock; /* of description and stopping */
 	pthread_cond_t stop;
 	bool stopping;
 };
@@ -210,18 +210,22 @@ static void do_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
                      struct fuse_file_info *fi, unsigned flags, const void *in, size_t in_size,
                      size_t out_size)
 {
-	const char *text = front_of(req)->description;
-	size_t len = strlen(text) + 1;
+	struct front *f = front_of(req);
+	size_t len;
 
 	(void)arg;
 	(void)fi;
 	(void)flags;
 	(void)in;
 	(void)in_size;
-	if (ino != FUSE_ROOT_ID || cmd != MOUNT_IOC_DESCRIBE)
+	if (ino != FUSE_ROOT_ID || cmd != MOUNT_IOC_DESCRIBE) {
 		fuse_reply_err(req, ENOTTY);
-	else
-		fuse_reply_ioctl(req, 0, text, len < out_size ? len : out_size);
+		return;
+	}
+	pthread_mutex_lock(&f->lock);
+	len = strlen(f->description) + 1;
+	fuse_reply_ioctl(req, 0, f->description, len < out_size ? len : out_size);
+	pthread_mutex_unlock(&f->lock);
 }
 
 /* Nothing happens at open: the kernel asks once, and then keeps its caches from open to open. */
@@ -558,8 +562,10 @@ struct front *front_mount(const struct cli *cli, struct platter *p, struct platt
 
 void front_describe(struct front *f, char *description)
 {
+	pthread_mutex_lock(&f->lock);
 	free(f->description);
 	f->description = description;
+	pthread_mutex_unlock(&f->lock);
 }
 
 /* sync(2) ends at the kernel's caches and never reaches a daemon: flush without being asked. */

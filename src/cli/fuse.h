@@ -9,8 +9,8 @@ struct front;
 
 /*
  * Mount tree on the working directory, which dir is the name of for messages. description is what
- * the mount says of itself when it is asked (mounts.h); it may be changed by front_describe until
- * the session begins. p and tree are borrowed. NULL after a message.
+ * the mount says of itself when it is asked (mounts.h); front_describe changes it, at any time,
+ * and takes it over. p and tree are borrowed. NULL after a message.
  */
 struct front *front_mount(const struct cli *cli, struct platter *p, struct platter_tree *tree,
                           const char *dir);

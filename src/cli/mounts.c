@@ -63,6 +63,8 @@ static void take_line(struct mount *m, const char *key, const char *value)
 {
 	if (strcmp(key, "verb") == 0)
 		m->verb = strdup(value);
+	else if (strcmp(key, "control") == 0)
+		m->control = strdup(value);
 	else if (strcmp(key, "daemon") == 0)
 		m->daemon = (pid_t)atol(value);
 	else if (strcmp(key, "supervisor") == 0)
@@ -161,6 +163,7 @@ void mounts_free(struct mount *mounts, size_t count)
 		free(mounts[i].image);
 		free(mounts[i].verb);
 		free(mounts[i].overlay);
+		free(mounts[i].control);
 	}
 	free(mounts);
 }
