@@ -93,12 +93,11 @@ static int lock_and_read(const char *path, enum ovl_lock kind, int wait_ms, stru
 		return err_set(err, ESTALE, "was replaced or removed meanwhile");
 	if (fstat(f->fd, &f->st) < 0)
 		return err_set(err, errno, "%s", strerror(errno));
-	r = ovl_header_read(f->io, kind != OVL_LOCK_EXCLUSIVE, &f->h, &f->slot, err);
-	return r ? r : check_size(f, err);
+	return ovl_header_read(f->io, kind != OVL_LOCK_EXCLUSIVE, &f->h, &f->slot, err);
 }
 
-int ovl_file_open(const char *path, enum ovl_lock kind, int wait_ms, struct ovl_file *f,
-                  struct platter_error *err)
+int ovl_file_open_cut(const char *path, enum ovl_lock kind, int wait_ms, struct ovl_file *f,
+                      struct platter_error *err)
 {
 	int flags = kind == OVL_LOCK_EXCLUSIVE ? O_RDWR : O_RDONLY, r = -ESTALE;
 
@@ -110,6 +109,16 @@ int ovl_file_open(const char *path, enum ovl_lock kind, int wait_ms, struct ovl_
 		if (r)
 			ovl_file_close(f);
 	}
+	return r;
+}
+
+int ovl_file_open(const char *path, enum ovl_lock kind, int wait_ms, struct ovl_file *f,
+                  struct platter_error *err)
+{
+	int r = ovl_file_open_cut(path, kind, wait_ms, f, err);
+
+	if (!r && (r = check_size(f, err)) != 0)
+		ovl_file_close(f);
 	return r;
 }
 

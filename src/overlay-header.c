@@ -95,6 +95,18 @@ static bool header_sound(const struct ovl_header *h)
 	       le32_get(h->crc) == header_crc(h);
 }
 
+int ovl_header_sound(struct overlay_io *io, bool sound[2])
+{
+	struct ovl_header h;
+	int r = 0;
+
+	for (int i = 0; i < 2 && !r; i++) {
+		r = io->ops->pread(io, &h, sizeof h, slot_offset(i));
+		sound[i] = r == 0 && header_sound(&h);
+	}
+	return r;
+}
+
 /* The parent is a file of that plain name in the overlay's own folder, and nothing else. */
 static int check_parent(const struct ovl_header *h, struct platter_error *err)
 {
@@ -187,7 +199,7 @@ int ovl_header_read(struct overlay_io *io, bool read_only, struct ovl_header *h,
 	return 0;
 }
 
-static bool page_sound(const struct ovl_header *h, uint64_t i, const struct ovl_page *page)
+bool ovl_page_sound(const struct ovl_header *h, uint64_t i, const struct ovl_page *page)
 {
 	return memcmp(page->magic, OVL_PAGE_MAGIC, sizeof page->magic) == 0 &&
 	       le64_get(page->index) == i && le64_get(page->seq) != 0 &&
@@ -197,7 +209,7 @@ static bool page_sound(const struct ovl_header *h, uint64_t i, const struct ovl_
 
 int ovl_page_choose(const struct ovl_header *h, uint64_t i, const struct ovl_page pair[2])
 {
-	bool a = page_sound(h, i, &pair[0]), b = page_sound(h, i, &pair[1]);
+	bool a = ovl_page_sound(h, i, &pair[0]), b = ovl_page_sound(h, i, &pair[1]);
 
 	if (a && b)
 		return le64_get(pair[1].seq) > le64_get(pair[0].seq);

@@ -42,6 +42,12 @@ int ovl_header_write(struct overlay_io *io, struct ovl_header *h, int slot);
 /* Note in h that this process opens the overlay now. */
 void ovl_header_session(struct ovl_header *h);
 
+/* Whether each of the two header slots has a header with the right magic and crc. */
+int ovl_header_sound(struct overlay_io *io, bool sound[2]);
+
+/* Whether a slot's image is one of page i. */
+bool ovl_page_sound(const struct ovl_header *h, uint64_t i, const struct ovl_page *page);
+
 /* Which of the two slots' images of page i holds, checked; -1: neither, the page is empty. */
 int ovl_page_choose(const struct ovl_header *h, uint64_t i, const struct ovl_page pair[2]);
 
@@ -143,6 +149,10 @@ struct ovl_file {
 int ovl_file_open(const char *path, enum ovl_lock lock, int wait_ms, struct ovl_file *f,
                   struct platter_error *err);
 void ovl_file_close(struct ovl_file *f);
+
+/* The same, also when the file is shorter than its header says. */
+int ovl_file_open_cut(const char *path, enum ovl_lock lock, int wait_ms, struct ovl_file *f,
+                      struct platter_error *err);
 
 /* Whether somebody else holds a lock on it. */
 bool ovl_file_locked(const struct ovl_file *f);

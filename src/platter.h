@@ -277,6 +277,23 @@ int platter_overlay_rollback(const char *path, const char *name, struct platter_
 int platter_overlay_flatten(const char *path, const struct platter_progress *progress,
                             struct platter_error *err);
 
+struct platter_overlay_check {
+	unsigned problems, repaired;
+	uint64_t lost;   /* blocks that were or may have been lost */
+	uint64_t blocks; /* held, by all layers */
+	uint64_t junk;   /* bytes that the file takes for nothing */
+};
+
+/*
+ * Look whether the overlay's file and those of its layers are sound; tell is called with a line for
+ * each thing that is not. repair: mend what can be mended without a loss (never in frozen layers).
+ * 0: it was looked at, and *result says what came out. The file may stay in use by readers unless
+ * it is to be repaired.
+ */
+int platter_overlay_check(const char *path, bool repair, void (*tell)(void *arg, const char *line),
+                          void *arg, struct platter_overlay_check *result,
+                          struct platter_error *err);
+
 /*
  * Write everything that the overlay holds into image, which must be raw, and remove the overlay and
  * its snapshots. Cut off at any moment, running it again finishes; until then the overlay shows the

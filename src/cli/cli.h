@@ -31,6 +31,7 @@ enum {
 	OPT_LOOK = 1 << 8, /* only looks: an overlay is not made and not changed */
 	OPT_BASE = 1 << 9, /* --base */
 	OPT_UNDO = 1 << 10,
+	OPT_REPAIR = 1 << 11,
 };
 
 struct cli {
@@ -41,7 +42,7 @@ struct cli {
 
 	bool foreground, debug, quiet, verbose;
 	bool allow_other, allow_root;
-	bool json, longer, recursive, lazy, all, yes;
+	bool json, longer, recursive, lazy, all, yes, repair;
 
 	const char *undo; /* file for the old blocks of a commit */
 	const char *base; /* the image under an overlay that is not beside it */
@@ -87,6 +88,7 @@ int cmd_cp(struct cli *cli);
 int cmd_status(struct cli *cli);
 int cmd_discard(struct cli *cli);
 int cmd_keep(struct cli *cli);
+int cmd_check(struct cli *cli);
 int cmd_commit(struct cli *cli);
 int cmd_snapshot(struct cli *cli);
 int cmd_rollback(struct cli *cli);

@@ -32,6 +32,7 @@ static const struct command commands[] = {
 	{"status", cmd_status, OPT_JSON, 1, 1, "[--json] OVERLAY | DIR", "what an overlay holds"},
 	{"discard", cmd_discard, OPT_YES, 1, 1, "[--yes] OVERLAY",
          "remove an overlay and the changes in it"},
+	{"check", cmd_check, OPT_REPAIR, 1, 1, "[--repair] OVERLAY", "whether an overlay is sound"},
 	{"keep", cmd_keep, 0, 2, 2, "DIR FILE", "make the overlay in memory of a mount a file"},
 	{"commit", cmd_commit, OPT_YES | OPT_BASE | OPT_UNDO, 1, 1, "[--yes] [--undo FILE] OVERLAY",
          "write the changes into a raw image"},

@@ -238,7 +238,8 @@ enum {
 	LONG_ALL,
 	LONG_YES,
 	LONG_BASE,
-	LONG_UNDO
+	LONG_UNDO,
+	LONG_REPAIR,
 };
 
 static const struct option long_options[] = {
@@ -251,6 +252,7 @@ static const struct option long_options[] = {
 	{"yes", no_argument, NULL, LONG_YES},
 	{"base", required_argument, NULL, LONG_BASE},
 	{"undo", required_argument, NULL, LONG_UNDO},
+	{"repair", no_argument, NULL, LONG_REPAIR},
 	{"foreground", no_argument, NULL, 'f'},
 	{"debug", no_argument, NULL, 'd'},
 	{"quiet", no_argument, NULL, 'q'},
@@ -292,6 +294,8 @@ static unsigned belongs_to(int c)
 		return OPT_BASE;
 	case LONG_UNDO:
 		return OPT_UNDO;
+	case LONG_REPAIR:
+		return OPT_REPAIR;
 	default:
 		return ~0u;
 	}
@@ -348,6 +352,9 @@ static int take(struct cli *cli, const struct command *command, int c)
 		return EXIT_OK;
 	case LONG_UNDO:
 		cli->undo = optarg;
+		return EXIT_OK;
+	case LONG_REPAIR:
+		cli->repair = true;
 		return EXIT_OK;
 	case 'f':
 		cli->foreground = true;
