@@ -747,6 +747,11 @@ int overlay_begin(struct overlay *o)
 
 	if (o->in_memory || o->mode.read_only)
 		return 0;
+	/* The header that holds may be one that a killed process wrote and nobody synced. As with
+	 * the slots of a page, the other is written only when it is durable. */
+	r = o->io->ops->sync(o->io);
+	if (r)
+		return r;
 	ovl_header_session(&o->h);
 	r = put_header(o, OVL_OPEN);
 	o->shared->begun = r == 0;
