@@ -63,6 +63,7 @@ struct page {
 	uint8_t dirty;    /* has bits that no flush has taken up yet */
 	uint8_t flushing; /* is being written, not yet known to be durable */
 	uint8_t reserved; /* both slots have their room */
+	uint8_t torn;     /* the slot that is written next holds a part of a lost image */
 };
 
 /* What outlives the serving process. Flags are written by it alone, and by the supervisor once
@@ -164,6 +165,17 @@ static struct page *page_of(struct overlay *o, uint64_t block)
 	return &o->shared->pages[block / OVL_BLOCKS_PER_PAGE];
 }
 
+/*
+ * Whether next, in the slot that page p is written to next, begins as an image that did not reach
+ * the disk whole. With some sectors of the next image it could become whole, and bring back what
+ * was lost before.
+ */
+static bool is_torn(const struct page *p, const struct ovl_page *next)
+{
+	return memcmp(next->magic, OVL_PAGE_MAGIC, sizeof next->magic) == 0 &&
+	       le64_get(next->seq) > p->seq;
+}
+
 /* Read page i from the slot that holds. */
 static int load(struct overlay *o, uint64_t i)
 {
@@ -182,6 +194,8 @@ static int load(struct overlay *o, uint64_t i)
 			p->slot = (uint8_t)slot;
 			memcpy(o->map_pages[i].bits, pair[slot].bits, sizeof pair[slot].bits);
 		}
+		if (!r)
+			p->torn = is_torn(p, &pair[!p->slot]);
 		if (!r)
 			__atomic_store_n(&p->state, slot >= 0 ? PAGE_HELD : PAGE_EMPTY,
 			                 __ATOMIC_RELEASE);
@@ -626,19 +640,37 @@ static size_t take_snapshot(struct overlay *o, uint64_t *next)
 	return n;
 }
 
+/* Write the first len bytes of what page i's new slot gets. */
+static int write_slot(struct overlay *o, uint64_t i, const void *buf, size_t len)
+{
+	int r = o->io->ops->pwrite(o->io, buf, len,
+	                           o->map[!o->shared->pages[i].slot] + i * OVL_PAGE_SIZE);
+
+	return r && r != -ENOSPC ? fail(o, r, "writing the map") : r;
+}
+
+/* The first sector of a torn image goes, durably, before others of its slot are written. */
+static int wipe_torn(struct overlay *o, size_t n)
+{
+	static const uint8_t zeros[512];
+	int r = 0;
+
+	for (size_t k = 0; k < n && !r; k++) {
+		uint64_t i = le64_get(o->snapshot[k].index);
+
+		if (o->shared->pages[i].torn)
+			r = write_slot(o, i, zeros, sizeof zeros);
+	}
+	return r;
+}
+
 static int write_snapshot(struct overlay *o, size_t n)
 {
-	for (size_t k = 0; k < n; k++) {
-		uint64_t i = le64_get(o->snapshot[k].index);
-		int r = o->io->ops->pwrite(o->io, &o->snapshot[k], OVL_PAGE_SIZE,
-		                           o->map[!o->shared->pages[i].slot] + i * OVL_PAGE_SIZE);
+	int r = 0;
 
-		if (r == -ENOSPC)
-			return r;
-		if (r)
-			return fail(o, r, "writing the map");
-	}
-	return 0;
+	for (size_t k = 0; k < n && !r; k++)
+		r = write_slot(o, le64_get(o->snapshot[k].index), &o->snapshot[k], OVL_PAGE_SIZE);
+	return r;
 }
 
 /* What was being written is durable (or, not done, still dirty). */
@@ -652,6 +684,7 @@ static void settle(struct overlay *o, bool done)
 		/* In this order, whoever is killed between them: the supervisor must never write a
 		 * slot with the sequence number that the other one has. */
 		if (done) {
+			p->torn = 0;
 			__atomic_store_n(&p->seq, p->seq + 1, __ATOMIC_RELEASE);
 			__atomic_store_n(&p->slot, !p->slot, __ATOMIC_RELEASE);
 		} else {
@@ -673,7 +706,9 @@ static int flush_now(struct overlay *o)
 		pages += n;
 		if (n == 0 && !unsynced)
 			break;
-		r = sync_io(o); /* I1: the data */
+		r = wipe_torn(o, n);
+		if (!r)
+			r = sync_io(o); /* I1: the data */
 		unsynced = 0;
 		if (!r)
 			r = write_snapshot(o, n);
