@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# kill -9 at every system call of a load of writes, discards and fsyncs. Of the daemon: nothing that
+# was acknowledged is lost, for the supervisor flushes. Of both at once, or of the supervisor at
+# every call of that flush: nothing that an fsync covered is lost. The next attach, begun at once,
+# works each time.
+#
+# KILLS=500 in the environment kills at each of the first 500 calls, else there is a sample.
+. "${srcdir:-.}/tests/lib.sh" || exit 99
+requires_fuse
+requires python3
+kill_at=$builddir/tests/kill-at
+[ -x "$kill_at" ] || skip "needs tests/kill-at, which make check builds"
+sleep 60 &
+disown
+"$kill_at" $! 1 >/dev/null 2>&1 || { kill $! && skip "needs to trace processes"; }
+
+cat >sweep.py <<'END'
+import json, os, random, statistics, subprocess, sys, time
+from overlay_oracle import *
+
+kill_at, kills = sys.argv[1:]
+begun = time.monotonic()
+make_disk("disk.img")
+times, calls = [], {}
+
+
+class Killer:
+    """Kills pid, and other, at call n; a context."""
+    def __init__(self, pid, n, other=None):
+        self.run = subprocess.Popen([kill_at, str(pid), str(n)] + [str(other)] * bool(other),
+                                    stdout=subprocess.PIPE, text=True)
+        assert self.run.stdout.readline() == "ready\n"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.said = self.run.stdout.read().split()
+        self.run.wait()
+        self.killed = self.said[0] == "killed"
+        if self.killed:
+            calls[self.said[2]] = calls.get(self.said[2], 0) + 1
+
+
+def load_until_killed(o, dir, rng):
+    try:
+        with open(dir + "/disk", "r+b", buffering=0) as f:
+            while True:
+                o.step(f.fileno(), rng)
+    except OSError:
+        pass
+
+
+def look_again(o, what, only_durable):
+    start = time.monotonic()
+    attach("again")
+    with open("again/disk", "rb") as f:
+        f.read(4096)
+    times.append(time.monotonic() - start)
+    assert times[-1] < 5, "%s: %.1f s to attach again" % (what, times[-1])
+    o.check("again/disk", what, only_durable)
+    # And it works: what comes now is kept by a clean end.
+    fd = os.open("again/disk", os.O_RDWR)
+    o.write(fd, AREAS[1][0] + 77, b"again" * 2000)
+    os.close(fd)
+    r = platter("umount", "again")
+    assert r.returncode == 0 and not r.stderr, r
+    r = platter("status", "--json", "changes")
+    assert json.loads(r.stdout)["clean"], r
+    assert set(os.listdir(".")) - {"mnt"} == left, os.listdir(".")
+
+
+def fresh():
+    if os.path.exists("changes"):
+        os.unlink("changes")
+    o = Oracle("disk.img")
+    attach("mnt")
+    return (o,) + processes("mnt")
+
+
+def kill_daemon(n, both):
+    what = "%s killed at call %d" % ("both" if both else "daemon", n)
+    o, daemon, supervisor = fresh()
+    with Killer(daemon, n, supervisor if both else None):
+        load_until_killed(o, "mnt", random.Random(n))
+    look_again(o, what, both)
+    wait_until(lambda: ended(daemon) and ended(supervisor))
+    if both:
+        umount("mnt")
+        os.rmdir("mnt")
+    o.close()
+
+
+def kill_supervisor(n):
+    """At call n of what it does after its daemon was killed; False: it does not make that many."""
+    what = "supervisor killed at call %d of its flush" % n
+    o, daemon, supervisor = fresh()
+    fd, rng = os.open("mnt/disk", os.O_RDWR), random.Random(n)
+    for _ in range(15):
+        o.step(fd, rng)
+    with Killer(supervisor, n) as killer:
+        os.kill(daemon, 9)
+    os.close(fd)
+    look_again(o, what, killer.killed)
+    wait_until(lambda: ended(supervisor))
+    if os.path.ismount("mnt") or os.path.exists("mnt"):
+        subprocess.run(["umount", "-l", "mnt"], stderr=subprocess.DEVNULL)
+        os.rmdir("mnt")
+    o.close()
+    return killer.killed
+
+
+left = set(os.listdir(".")) | {"changes"}
+end = int(kills or 300)
+points = range(1, end + 1) if kills else sorted(random.Random().sample(range(1, end + 1), 40))
+for n in points:
+    kill_daemon(n, False)
+    kill_daemon(n, True)
+flush = 1
+while kill_supervisor(flush):
+    flush += 1 if kills else 2
+print("%d points, the supervisor's up to %d, %.1f s; attached again after %.0f ms (median; %.0f at most)"
+      % (len(times), flush, time.monotonic() - begun,
+         statistics.median(times) * 1000, max(times) * 1000))
+print("killed at calls:", *("%s:%d" % c for c in sorted(calls.items(), key=lambda c: -c[1])))
+END
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$srcdir/tests python3 sweep.py "$kill_at" "${KILLS:-}" ||
+	fail "see above"
