@@ -20,7 +20,7 @@ libdeflate.pc:libdeflate-dev libzstd.pc:libzstd-dev libcrypto.pc:libssl-dev
 # shellcheck disable=SC2034
 test_needs='
 debugfs:e2fsprogs e2fsck:e2fsprogs e2label:e2fsprogs mkfs.ext4:e2fsprogs tune2fs:e2fsprogs
-fsck.fat:dosfstools mkfs.fat:dosfstools mkfs.vfat:dosfstools mcopy:mtools mdir:mtools
+mkfs.xfs:xfsprogs fsck.fat:dosfstools mkfs.fat:dosfstools mkfs.vfat:dosfstools mcopy:mtools mdir:mtools
 mkntfs:ntfs-3g fdisk:fdisk sfdisk:fdisk gdisk:gdisk sgdisk:gdisk parted:parted
 genisoimage:genisoimage mkzftree:genisoimage xorriso:xorriso xorrisofs:xorriso
 qemu-img:qemu-utils qemu-io:qemu-utils qemu-nbd:qemu-utils

@@ -9,6 +9,7 @@
 . "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires python3
+export ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 # of a traced program
 kill_at=$builddir/tests/kill-at
 [ -x "$kill_at" ] || skip "needs tests/kill-at, which make check builds"
 sleep 60 &

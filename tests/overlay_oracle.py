@@ -13,6 +13,7 @@ SECTORS = SIZE // SECTOR
 # Few and small, so that they are written again and again: inside a page of the map, over the limit
 # between two, and the end of the disk, whose last block is not whole.
 AREAS = [(5 * M, 700000), (PAGE - 300000, 600000), (SIZE - 500000, 500000)]
+SPOT = (60 * M, 8192)  # the load leaves this one alone
 libc = ctypes.CDLL(None, use_errno=True)
 PUNCH = 3
 
@@ -29,6 +30,10 @@ def punch(fd, at, length):
     if libc.fallocate64(fd, PUNCH, ctypes.c_int64(at), ctypes.c_int64(length)) < 0:
         e = ctypes.get_errno()
         raise OSError(e, os.strerror(e))
+
+
+class FsyncFailed(OSError):
+    pass
 
 
 class Oracle:
@@ -72,7 +77,10 @@ class Oracle:
         self.attempt(at, bytes(length), lambda: punch(fd, at, length))
 
     def fsync(self, fd):
-        os.fsync(fd)
+        try:
+            os.fsync(fd)
+        except OSError as e:
+            raise FsyncFailed(*e.args)
         self.later = dict(self.now)
 
     def step(self, fd, rng):
@@ -96,7 +104,7 @@ class Oracle:
     def check(self, node, what, only_durable):
         """Compare with what is there, which is all there can be from now on."""
         fd = os.open(node, os.O_RDONLY)
-        for start, room in AREAS:
+        for start, room in AREAS + [SPOT]:
             # With a little beside the load, where nothing may have changed.
             first, end = start // SECTOR - 16, min((start + room) // SECTOR + 16, SECTORS)
             got, old = (os.pread(f, (end - first) * SECTOR, first * SECTOR)
@@ -119,8 +127,8 @@ def platter(*args, **more):
                           capture_output=True, text=True, **more)
 
 
-def attach(dir, *more):
-    r = platter("attach", "disk.img", dir, "--overlay=changes", *more)
+def attach(dir, *more, overlay="changes"):
+    r = platter("attach", "disk.img", dir, "--overlay=" + overlay, *more)
     assert r.returncode == 0, r
     return r
 
