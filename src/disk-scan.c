@@ -115,8 +115,10 @@ static int guess_sector(struct platter *p, const struct partition_driver *d)
 			continue;
 		if (!r)
 			r = identify_parts(p, &t, &ids, &found);
-		if (r)
+		if (r) {
+			table_clear(&t);
 			return r;
+		}
 		if (found) {
 			table_clear(&p->table);
 			free(p->parts);

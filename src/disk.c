@@ -301,7 +301,7 @@ int platter_open(const char *path, const struct platter_options *opt, struct pla
 
 	*out = NULL;
 	if (!p)
-		return err_set(err, ENOMEM, "no memory");
+		return err_set(err, ENOMEM, "%s: no memory", path);
 	p->log = opt->log;
 	p->log_arg = opt->log_arg;
 	snprintf(p->tree_name, sizeof p->tree_name, "%s", opt->tree ? opt->tree : "");

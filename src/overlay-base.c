@@ -180,7 +180,8 @@ int overlay_fingerprint(struct dev *disk, uint64_t seed, uint8_t sum[32])
 	size_t end = (size_t)min64(SAMPLE_END, size);
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	void *buf = malloc(SAMPLE_END);
-	bool ok = md && buf && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
+	bool memory = md && buf;
+	bool ok = memory && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
 	          add_range(md, disk, buf, 0, end) && add_range(md, disk, buf, size - end, end);
 
 	for (int i = 0; i < SAMPLE_BLOCKS && ok; i++) {
@@ -191,7 +192,7 @@ int overlay_fingerprint(struct dev *disk, uint64_t seed, uint8_t sum[32])
 	ok = ok && EVP_DigestFinal_ex(md, sum, NULL) == 1;
 	EVP_MD_CTX_free(md);
 	free(buf);
-	return ok ? 0 : -EIO;
+	return ok ? 0 : memory ? -EIO : -ENOMEM;
 }
 
 #else
