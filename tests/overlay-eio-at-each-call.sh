@@ -54,7 +54,7 @@ def point(call, n):
     with open("said", "w") as said:
         server = subprocess.Popen([os.environ["PLATTER"], "attach", "-f", "disk.img", "mnt",
                                    "--overlay=changes"], env=env, stderr=said)
-    wait_until(lambda: os.path.ismount("mnt") or server.poll() is not None)
+    wait_until(lambda: mounted("mnt") or server.poll() is not None)
     failed, ended = False, "went on"
     try:
         os.stat("mnt/disk")

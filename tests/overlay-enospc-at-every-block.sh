@@ -90,7 +90,7 @@ def point(leave):
     except OSError:
         pass
     wait_until(lambda: ended(daemon) and ended(supervisor))
-    umount("mnt")
+    clear_away("mnt")
     attach("mnt", overlay=overlay)
     o.check("mnt/disk", "after the kill", False)
     fd = os.open("mnt/disk", os.O_RDWR)
@@ -113,8 +113,6 @@ for n in range(random.randrange(every), blocks, every):
         print("%s, %d blocks free:" % (what, n), file=sys.stderr)
         raise
     tried += 1
-    if os.path.exists("mnt"):
-        os.rmdir("mnt")
     for name in (overlay, balloon):
         if os.path.exists(name):
             os.unlink(name)

@@ -88,8 +88,8 @@ def kill_daemon(n, both):
     look_again(o, what, both)
     wait_until(lambda: ended(daemon) and ended(supervisor))
     if both:
-        umount("mnt")
-        os.rmdir("mnt")
+        clear_away("mnt")
+    assert not mounted("mnt") and not os.path.exists("mnt"), what
     o.close()
 
 
@@ -105,9 +105,9 @@ def kill_supervisor(n):
     os.close(fd)
     look_again(o, what, killer.killed)
     wait_until(lambda: ended(supervisor))
-    if os.path.ismount("mnt") or os.path.exists("mnt"):
-        subprocess.run(["umount", "-l", "mnt"], stderr=subprocess.DEVNULL)
-        os.rmdir("mnt")
+    if killer.killed:
+        clear_away("mnt")
+    assert not mounted("mnt") and not os.path.exists("mnt"), what
     o.close()
     return killer.killed
 

@@ -37,7 +37,8 @@ class FsyncFailed(OSError):
 
 
 class Oracle:
-    def __init__(self, disk):
+    def __init__(self, disk, areas=AREAS):
+        self.areas = areas
         self.disk = os.open(disk, os.O_RDONLY)
         self.now, self.later = {}, {}
 
@@ -86,7 +87,7 @@ class Oracle:
     def step(self, fd, rng):
         """One operation of the load."""
         kind = rng.random()
-        start, room = rng.choice(AREAS)
+        start, room = rng.choice(self.areas)
         length = min(room, rng.choice((1, 100, 512, 4096, 4096, 5000, 40000, 130000)))
         at = start + rng.randrange(room - length + 1)
         if rng.random() < 0.5 and length < room - 4096:
@@ -104,7 +105,7 @@ class Oracle:
     def check(self, node, what, only_durable):
         """Compare with what is there, which is all there can be from now on."""
         fd = os.open(node, os.O_RDONLY)
-        for start, room in AREAS + [SPOT]:
+        for start, room in self.areas + [SPOT]:
             # With a little beside the load, where nothing may have changed.
             first, end = start // SECTOR - 16, min((start + room) // SECTOR + 16, SECTORS)
             got, old = (os.pread(f, (end - first) * SECTOR, first * SECTOR)
@@ -140,8 +141,18 @@ def processes(dir):
             return m["pid"], m["supervisor"]
 
 
-def umount(dir, lazily=False):
-    subprocess.run(["umount"] + ["-l"] * lazily + [dir], check=True)
+def mounted(dir):
+    """Asks nothing of the mount itself, which may be dead."""
+    with open("/proc/self/mountinfo") as f:
+        return any(line.split()[4] == os.path.abspath(dir) for line in f)
+
+
+def clear_away(dir):
+    """A mount whose processes were killed, and the directory that platter made for it."""
+    if mounted(dir):
+        subprocess.run(["umount", dir], check=True)
+    if os.path.isdir(dir):
+        os.rmdir(dir)
 
 
 def ended(pid):
