@@ -1,0 +1,409 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What lib-cuts.sh cannot do in shell.
+
+cuts.py load DIR MARKS OPS SEED
+    Use the filesystem on DIR: one thread makes files durable by fsync, another only writes. What
+    is durable is noted in the file MARKS, at an offset that the overlay does not use: MARKS is the
+    recorded overlay itself, so that the notes stand in the record in their place.
+
+cuts.py replay LOG OVERLAY IMAGE TYPE CUTS SEED WORKER WORKERS BASE-MARKS
+    Cut the power at CUTS moments of the record LOG, which began with the file OVERLAY, and see
+    that platter opens what is left, that the filesystem of TYPE recovers, and that everything that
+    was durable at that moment is there.
+"""
+import hashlib
+import json
+import os
+import random
+import re
+import struct
+import subprocess
+import sys
+import threading
+import time
+
+# Between the two headers of an overlay.
+MARK_AT, MARK_MAGIC, MARK_SIZE = 0x8000, b"CUTMARK ", 512
+BLOCK, SECTOR = 4096, 512
+FLUSH, DISCARD = 1, 4  # flags of dm-log-writes
+
+# ---- the load ----
+
+
+def sync_dir(path):
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    os.fsync(fd)
+    os.close(fd)
+
+
+class Load:
+    def __init__(self, top, marks, ops, seed):
+        self.top, self.ops, self.seed = top, ops, seed
+        self.marks, self.noted, self.finished = os.open(marks, os.O_WRONLY), 0, False
+        self.error = None
+
+    def note(self, name, data):
+        text = json.dumps([name, hashlib.sha256(data).hexdigest()]).encode()
+        mark = (MARK_MAGIC + text).ljust(MARK_SIZE, b"\0")
+        assert len(mark) == MARK_SIZE
+        os.pwrite(self.marks, mark, MARK_AT)
+        self.noted += 1
+
+    # Files that are durable when their mark is made, and not touched after it.
+    def mark_files(self):
+        rnd = random.Random(self.seed)
+        for n in range(self.ops):
+            data = rnd.randbytes(rnd.choice((0, 100, 1024, 4096, 5000, rnd.randrange(60000))))
+            folder = "%s/marked%d" % (self.top, n % 4)
+            os.makedirs(folder, exist_ok=True)
+            if n < 4:
+                sync_dir(self.top)
+            name = "marked%d/f%d" % (n % 4, n)
+            renamed = rnd.random() < 0.4
+            path = "%s/%s%s" % (self.top, name, ".new" if renamed else "")
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+            half = rnd.randrange(len(data) + 1)
+            os.write(fd, data[:half])
+            if rnd.random() < 0.3:
+                os.fsync(fd)
+            os.write(fd, data[half:])
+            os.fsync(fd)
+            os.close(fd)
+            if renamed:
+                os.rename(path, "%s/%s" % (self.top, name))
+            sync_dir(folder)
+            self.note(name, data)
+            if n % (self.ops // 4 + 1) == self.ops // 4:
+                subprocess.run(["fstrim", self.top], check=True)
+
+    # Files that change all the time and are never flushed on purpose.
+    def churn(self):
+        rnd, n, there = random.Random(self.seed + 1), 0, []
+        while not self.finished:
+            n += 1
+            if len(there) < 12 or rnd.random() < 0.3:
+                path = "%s/churn%d" % (self.top, n)
+                with open(path, "wb") as f:
+                    f.write(rnd.randbytes(rnd.randrange(150000)))
+                there.append(path)
+            path, what = rnd.choice(there), rnd.random()
+            if what < 0.3:
+                with open(path, "r+b") as f:
+                    f.seek(rnd.randrange(os.path.getsize(path) + 1))
+                    f.write(rnd.randbytes(rnd.randrange(20000)))
+            elif what < 0.45:
+                os.truncate(path, rnd.randrange(200000))
+            elif what < 0.6:
+                os.rename(path, path + "r")
+                there[there.index(path)] = path + "r"
+            elif what < 0.7:
+                subprocess.run(["fallocate", "-p", "-o", "4096", "-l", "30000", path], check=True)
+            elif len(there) > 8:
+                os.unlink(path)
+                there.remove(path)
+            if n == 10:  # what the image had: free blocks between those that stay
+                for name in os.listdir(self.top + "/base"):
+                    if name.startswith("go"):
+                        os.unlink("%s/base/%s" % (self.top, name))
+            if n % 50 == 0:
+                time.sleep(0.02)
+
+    def guarded(self, work):
+        try:
+            work()
+        except Exception as e:  # told by run(), in the main thread
+            self.error = e
+
+    def run(self):
+        churner = threading.Thread(target=self.guarded, args=(self.churn,))
+        churner.start()
+        self.guarded(self.mark_files)
+        self.finished = True
+        churner.join()
+        if self.error:
+            raise self.error
+
+
+# ---- the record ----
+
+
+class Entry:
+    """A write (data at `at` in the log; zeros: nothing but zeros), or a flush (length 0)."""
+
+    def __init__(self, flush, off, length, at, zeros):
+        self.flush, self.off, self.length, self.at, self.zeros = flush, off, length, at, zeros
+
+
+def is_zeros(log, at, length):
+    while length:
+        n = min(length, 1 << 20)
+        if os.pread(log, n, at).count(0) != n:
+            return False
+        at, length = at + n, length - n
+    return True
+
+
+def read_log(log):
+    magic, version, count, sector = struct.unpack("<QQQI", os.pread(log, 28, 0))
+    assert (magic, version) == (0x6A736677736872, 1), "no log of writes"
+    entries, at = [], sector
+    for _ in range(count):
+        start, length, flags, extra = struct.unpack("<QQQQ", os.pread(log, 32, at))
+        at += sector
+        start, length = start * sector, length * sector
+        if flags & FLUSH:
+            entries.append(Entry(True, 0, 0, 0, False))
+        if length:
+            zeros = bool(flags & DISCARD) or is_zeros(log, at, length)
+            entries.append(Entry(False, start, length, at, zeros))
+        at += 0 if flags & DISCARD else length
+        assert extra == 0
+    return entries
+
+
+class Content:
+    """A sparse file as blocks in memory. Blocks are replaced, never changed, so copies share them."""
+
+    def __init__(self, blocks):
+        self.blocks = blocks
+
+    @staticmethod
+    def of_file(path):
+        blocks, fd, end, at = {}, os.open(path, os.O_RDONLY), os.path.getsize(path), 0
+        while at < end:
+            try:
+                at = os.lseek(fd, at, os.SEEK_DATA) & -BLOCK
+            except OSError:
+                break
+            hole = os.lseek(fd, at, os.SEEK_HOLE)
+            for off in range(at, hole, BLOCK):
+                blocks[off // BLOCK] = os.pread(fd, BLOCK, off).ljust(BLOCK, b"\0")
+            at = hole
+        os.close(fd)
+        return Content(blocks)
+
+    def copy(self):
+        return Content(dict(self.blocks))
+
+    def put(self, off, data):
+        while data:
+            inside = off % BLOCK
+            part = data[: BLOCK - inside]
+            old = self.blocks.get(off // BLOCK, bytes(BLOCK))
+            self.blocks[off // BLOCK] = old[:inside] + part + old[inside + len(part) :]
+            off, data = off + len(part), data[len(part) :]
+
+    def zero(self, off, length):
+        first, last = -(-off // BLOCK), (off + length) // BLOCK
+        if last < first:  # inside one block
+            return self.put(off, bytes(length))
+        self.put(off, bytes(first * BLOCK - off))
+        self.put(last * BLOCK, bytes(off + length - last * BLOCK))
+        if last - first < len(self.blocks):
+            for block in range(first, last):
+                self.blocks.pop(block, None)
+        else:
+            for block in [b for b in self.blocks if first <= b < last]:
+                del self.blocks[block]
+
+    def apply(self, log, e, begin=0, end=None):
+        """Bytes [begin, end) of entry e."""
+        end = e.length if end is None else end
+        if e.zeros:
+            self.zero(e.off + begin, end - begin)
+        else:
+            self.put(e.off + begin, os.pread(log, end - begin, e.at + begin))
+
+    def save(self, path, size):
+        with open(path, "wb") as f:
+            for block in sorted(self.blocks):
+                f.seek(block * BLOCK)
+                f.write(self.blocks[block])
+            f.truncate(size)
+
+
+def choose_cuts(entries, cuts, rnd):
+    """Moments, as numbers of entries that were written, and what becomes of the unflushed ones."""
+    flushes = [i for i, e in enumerate(entries) if e.flush]
+    chosen = [(len(entries), "all")]
+    for k in range(cuts - 1):
+        at = len(entries) * k // (cuts - 1)
+        at = min(len(entries), at + rnd.randrange(len(entries) // cuts + 1))
+        if k % 4 != 1:  # just before a flush most is unflushed
+            at = next((f for f in flushes if f >= at), len(entries))
+        chosen.append((at, ("all", "all", "some", "torn")[k % 4]))
+    return sorted(chosen)
+
+
+def apply_some(content, log, unflushed, torn, rnd):
+    """Any of the writes since the last flush, in any order; torn: sectors of them."""
+    left = [e for e in unflushed if rnd.random() < left_over(rnd)]
+    rnd.shuffle(left)
+    for e in left:
+        if torn and rnd.random() < 0.5:
+            sectors = e.length // SECTOR
+            edges = sorted(rnd.randrange(sectors + 1) for _ in range(min(8, sectors + 1) & ~1))
+            for begin, end in zip(edges[::2], edges[1::2]):
+                if begin < end:
+                    content.apply(log, e, begin * SECTOR, end * SECTOR)
+        else:
+            content.apply(log, e)
+
+
+def left_over(rnd):
+    return rnd.choice((0.1, 0.5, 0.9))
+
+
+# ---- what is left ----
+
+
+class Failure(Exception):
+    pass
+
+
+def run(*command, allow=(0,)):
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace")
+    if done.returncode not in allow:
+        raise Failure("%s: exit %d\n%s" % (" ".join(command), done.returncode, done.stdout))
+    return done.stdout
+
+
+# What e2fsck may say: that a journal does not cover the totals in the super block, and that files
+# which were deleted while they were open are to be deleted. Anything else is damage.
+E2FSCK_MAY_SAY = re.compile(
+    r"e2fsck .*|Pass [1-5].*|.*: recovering journal|.*[Oo]rphan.*|\s*"
+    r"|Setting free (inodes|blocks) count to .*|Free (inodes|blocks) count wrong \(.*|Fix\? yes"
+    r"|.*: \d+/\d+ files .*|.*FILE SYSTEM WAS MODIFIED.*")
+
+
+def check_ext4(node, folder, want):
+    said = run("e2fsck", "-fy", node, allow=(0, 1))
+    for line in said.splitlines():
+        if not E2FSCK_MAY_SAY.fullmatch(line):
+            raise Failure("e2fsck -fy found damage:\n" + said)
+    run("e2fsck", "-fn", node)
+    with open(folder + "/commands", "w") as f:
+        for i, name in enumerate(want):
+            f.write("dump /%s %s/%d\n" % (name, folder, i))
+    said = run("debugfs", "-f", folder + "/commands", node)
+    for i, name in enumerate(want):
+        path = "%s/%d" % (folder, i)
+        compare(name, path, want[name])
+        os.unlink(path)
+
+
+def check_xfs(node, folder, want):
+    top = folder + "/top"
+    os.makedirs(top, exist_ok=True)
+    loop = run("losetup", "-f", "--show", node).strip()
+    try:
+        run("mount", "-t", "xfs", "-o", "nouuid", loop, top)
+        try:
+            for name in want:
+                compare(name, top + "/" + name, want[name])
+        finally:
+            run("umount", top)
+    finally:
+        run("losetup", "-d", loop)
+        gone = "/sys/block/%s/loop/backing_file" % os.path.basename(loop)
+        while os.path.exists(gone):
+            time.sleep(0.002)
+    run("xfs_repair", "-n", node)
+
+
+def compare(name, path, digest):
+    try:
+        with open(path, "rb") as f:
+            got = hashlib.sha256(f.read()).hexdigest()
+    except OSError as e:
+        raise Failure("%s was durable: %s" % (name, e))
+    if got != digest:
+        raise Failure("%s was durable, and is not what was written" % name)
+
+
+class Replay:
+    def __init__(self, log, overlay, image, kind, cuts, seed, worker, workers, base_marks):
+        self.log = os.open(log, os.O_RDONLY)
+        self.entries = read_log(self.log)
+        self.content, self.size = Content.of_file(overlay), os.path.getsize(overlay)
+        self.image, self.kind, self.seed = image, kind, int(seed)
+        self.cuts = choose_cuts(self.entries, int(cuts), random.Random(self.seed))
+        self.mine = range(int(worker), len(self.cuts), int(workers))
+        self.folder = os.path.abspath("worker" + worker)
+        os.mkdir(self.folder)
+        with open(base_marks) as f:
+            self.marks = json.load(f)
+        self.checked = 0
+
+    def look_at(self, content):
+        platter, cut, mnt = os.environ["PLATTER"], self.folder + "/cut", self.folder + "/mnt"
+        content.save(cut, self.size)
+        run(platter, "status", cut)
+        run(platter, "attach", self.image, mnt, "--overlay=" + cut)
+        try:
+            if self.kind == "ext4":
+                check_ext4(mnt + "/parts/1", self.folder, self.marks)
+            else:
+                check_xfs(mnt + "/disk", self.folder, self.marks)
+        finally:
+            run(platter, "umount", mnt)
+        self.checked += len(self.marks)
+
+    def cut(self, number, unflushed):
+        at, how = self.cuts[number]
+        content, rnd = self.content.copy(), random.Random("%d/%d" % (self.seed, number))
+        if how == "all":
+            for e in unflushed:
+                content.apply(self.log, e)
+        else:
+            apply_some(content, self.log, unflushed, how == "torn", rnd)
+        try:
+            self.look_at(content)
+        except Failure as e:
+            raise Failure("cut %d: after %d of %d entries, %s of %d unflushed; seed %d: %s" %
+                          (number, at, len(self.entries), how, len(unflushed), self.seed, e))
+
+    def run(self):
+        begin, done, unflushed = time.time(), 0, []
+        for number in self.mine:
+            at = self.cuts[number][0]
+            for e in self.entries[done:at]:
+                if e.flush:
+                    for old in unflushed:
+                        self.content.apply(self.log, old)
+                    unflushed = []
+                else:
+                    unflushed.append(e)
+                    self.take_mark(e)
+            done = at
+            self.cut(number, unflushed)
+        flushes = sum(e.flush for e in self.entries)
+        print("%d cuts in %.1f s, %d marks checked, %d at the end; the record: %d writes, %d flushes"
+              % (len(self.mine), time.time() - begin, self.checked, len(self.marks),
+                 len(self.entries) - flushes, flushes))
+
+    def take_mark(self, e):
+        if e.off <= MARK_AT < e.off + e.length and not e.zeros:
+            data = os.pread(self.log, MARK_SIZE, e.at + MARK_AT - e.off)
+            name, digest = json.loads(data[len(MARK_MAGIC) :].rstrip(b"\0"))
+            self.marks[name] = digest
+
+
+def main():
+    if sys.argv[1] == "load":
+        top, marks, ops, seed = sys.argv[2:]
+        load = Load(top, marks, int(ops), int(seed))
+        load.run()
+        print("%d files marked" % load.noted)
+        return 0
+    try:
+        Replay(*sys.argv[2:]).run()
+    except Failure as e:
+        print(e, file=sys.stderr)
+        return 1
+    return 0
+
+
+sys.exit(main())

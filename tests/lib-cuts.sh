@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# A real filesystem on a node, and what is left of it after the power was cut: everything that
+# platter does to its overlay is recorded by qemu-storage-daemon (a file served by FUSE over
+# blklogwrites, in the format of dm-log-writes), and replayed up to many moments. The host keeps to
+# what a disk promises: what was written before a flush is there, of what was written after the last
+# one any part. After lib.sh; cuts.py does the rest.
+#
+#   CUTS=N   how many moments
+#   SEED=N   for which of them, and for the load
+
+requires_cuts() { # FILESYSTEM TOOL...
+	requires_fuse
+	requires_loop
+	requires_filesystem "$1"
+	shift
+	requires qemu-storage-daemon python3 fstrim fallocate "$@"
+	qemu-storage-daemon --help | grep -q 'type=\]fuse' ||
+		skip "needs a qemu-storage-daemon with FUSE exports"
+}
+
+# start_recording OVERLAY: the file $tmp/recorded is the overlay, and everything done to it is in log.
+start_recording() {
+	: >recorded
+	truncate -s 64G log
+	qemu-storage-daemon \
+		--blockdev driver=file,node-name=f,filename="$1" \
+		--blockdev driver=raw,node-name=r,file=f \
+		--blockdev driver=file,node-name=lf,filename=log \
+		--blockdev driver=raw,node-name=l,file=lf \
+		--blockdev driver=blklogwrites,node-name=w,file=r,log=l,log-sector-size=512 \
+		--export type=fuse,id=e,node-name=w,mountpoint="$tmp/recorded",writable=on,allow-other=off \
+		>recorder.log 2>&1 5>&- &
+	recorder=$!
+	wait_for 5 mounted "$tmp/recorded" || {
+		cat recorder.log
+		skip "needs a qemu-storage-daemon that can export over FUSE"
+	}
+}
+
+stop_recording() {
+	kill "$recorder"
+	wait "$recorder" || fail "the recorder: $(cat recorder.log)"
+	[ ! -s recorder.log ] || fail "the recorder: $(cat recorder.log)"
+}
+
+# cut_power TYPE NODE CUTS FILES: record FILES marked files' worth of load on the filesystem of TYPE
+# that NODE of disk.img holds, and check it after CUTS power cuts. The filesystem was made with what
+# is in the folder base/.
+cut_power() {
+	local type=$1 node=$2 cuts=${CUTS:-$3} files=$4 seed=${SEED:-1} loop worker pids=()
+
+	(cd top && python3 -c 'import hashlib, json, os
+print(json.dumps({"base/" + n: hashlib.sha256(open("base/" + n, "rb").read()).hexdigest()
+    for n in os.listdir("base") if n.startswith("stay")}))') >base-marks || fail "the first marks"
+	attach disk.img mnt --overlay=changes
+	detach mnt
+	cp --sparse=always changes before
+	start_recording changes
+	attach disk.img mnt --overlay=recorded
+	loop=$(losetup -f --show "mnt/$node") || fail losetup
+	mkdir fs
+	expect 0 mount -t "$type" "$loop" fs
+	expect 0 python3 "$srcdir/tests/cuts.py" load fs recorded "$files" "$seed"
+	cat out
+	expect 0 umount fs
+	expect 0 losetup -d "$loop"
+	detach mnt
+	stop_recording
+
+	# Nothing of what follows has to survive, so it is kept where fsync costs nothing.
+	mkdir fast
+	mount -t tmpfs none fast || skip "needs to mount a tmpfs"
+	cp --sparse=always before fast/before
+	cd fast || exit 99
+	for worker in 0 1; do
+		python3 "$srcdir/tests/cuts.py" replay "$tmp/log" before "$tmp/disk.img" "$type" \
+			"$cuts" "$seed" $worker 2 "$tmp/base-marks" >"log$worker" 2>&1 &
+		pids+=($!)
+	done
+	for worker in 0 1; do
+		wait "${pids[worker]}" || touch failed
+	done
+	cat log?
+	[ ! -e failed ] || fail "not everything survived"
+	cd "$tmp" || exit 99
+}
+
+# fill_base: the folder top/base, with files that stay and files that go between them.
+fill_base() {
+	local n
+
+	mkdir -p top/base
+	for n in $(seq 40); do
+		head -c $((n * 331)) /dev/urandom >"top/base/stay$n"
+		head -c $((n * 227)) /dev/urandom >"top/base/go$n"
+	done
+}
