@@ -69,17 +69,17 @@ print(json.dumps({"base/" + n: hashlib.sha256(open("base/" + n, "rb").read()).he
 	detach mnt
 	stop_recording
 
-	# Nothing of what follows has to survive, so it is kept where fsync costs nothing.
+	# Workers wait for the kernel most of the time. Nothing of what follows has to survive, so it is kept where fsync costs nothing.
 	mkdir fast
 	mount -t tmpfs none fast || skip "needs to mount a tmpfs"
 	cp --sparse=always before fast/before
 	cd fast || exit 99
-	for worker in 0 1; do
+	for worker in 0 1 2 3; do
 		python3 "$srcdir/tests/cuts.py" replay "$tmp/log" before "$tmp/disk.img" "$type" \
-			"$cuts" "$seed" $worker 2 "$tmp/base-marks" >"log$worker" 2>&1 &
+			"$node" "$cuts" "$seed" $worker 4 "$tmp/base-marks" >"log$worker" 2>&1 &
 		pids+=($!)
 	done
-	for worker in 0 1; do
+	for worker in 0 1 2 3; do
 		wait "${pids[worker]}" || touch failed
 	done
 	cat log?
@@ -87,13 +87,13 @@ print(json.dumps({"base/" + n: hashlib.sha256(open("base/" + n, "rb").read()).he
 	cd "$tmp" || exit 99
 }
 
-# fill_base: the folder top/base, with files that stay and files that go between them.
+# fill_base: the folder top/base, with files that stay and files that go, between them: what is
+# then written there shares blocks of the overlay with what stays.
 fill_base() {
-	local n
-
 	mkdir -p top/base
-	for n in $(seq 40); do
-		head -c $((n * 331)) /dev/urandom >"top/base/stay$n"
-		head -c $((n * 227)) /dev/urandom >"top/base/go$n"
-	done
+	python3 -c 'import random
+rnd = random.Random(2)
+for n in range(300):
+    for what in "stay", "go":
+        open("top/base/%s%d" % (what, n), "wb").write(rnd.randbytes(rnd.randrange(1, 6000)))'
 }

@@ -4,15 +4,16 @@
 # and recovers its log, every file that an fsync covered is there, and xfs_repair finds nothing.
 . "${srcdir:-.}/tests/lib.sh" || exit 99
 . "${srcdir:-.}/tests/lib-cuts.sh" || exit 99
-requires_cuts xfs mkfs.xfs xfs_repair
+requires_cuts xfs sfdisk mkfs.xfs xfs_repair
 
-truncate -s 300M disk.img
+truncate -s 301M disk.img
+echo '2048,614400,83' | sfdisk -q disk.img >/dev/null || fail sfdisk
 fill_base
-mkfs.xfs -q disk.img >log 2>&1 || fail "$(cat log)"
+loop=$(losetup -f --show -o 1M --sizelimit 300M disk.img) || fail losetup
+mkfs.xfs -q "$loop" >log 2>&1 || fail "$(cat log)"
 mkdir first
-loop=$(losetup -f --show disk.img) || fail losetup
 expect 0 mount -t xfs "$loop" first
 expect 0 cp -r top/base first/
 expect 0 umount first
 expect 0 losetup -d "$loop"
-cut_power xfs disk 60 100
+cut_power xfs parts/1 60 100
