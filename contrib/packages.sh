@@ -24,6 +24,7 @@ mkfs.xfs:xfsprogs fsck.fat:dosfstools mkfs.fat:dosfstools mkfs.vfat:dosfstools m
 mkntfs:ntfs-3g fdisk:fdisk sfdisk:fdisk gdisk:gdisk sgdisk:gdisk parted:parted
 genisoimage:genisoimage mkzftree:genisoimage xorriso:xorriso xorrisofs:xorriso
 qemu-img:qemu-utils qemu-io:qemu-utils qemu-nbd:qemu-utils
+qemu-storage-daemon:qemu-system-common fio:fio mkfs.xfs:xfsprogs xfs_repair:xfsprogs
 getfattr:attr setfattr:attr losetup:mount mount:mount umount:mount gcc:build-essential
 man:man-db nm:binutils objdump:binutils readelf:binutils pgrep:procps pkill:procps ps:procps
 podchecker:perl python3:python3 shellcheck:shellcheck strace:strace sudo:sudo valgrind:valgrind

@@ -9,6 +9,7 @@
 #
 #   CUTS=N   how many moments
 #   SEED=N   for which of them, and for the load
+: "${tmp:?lib.sh comes first}" "${srcdir:?}"
 
 requires_cuts() { # FILESYSTEM TOOL...
 	requires_fuse
