@@ -11,12 +11,10 @@
 #   SEED=N   for which of them, and for the load
 : "${tmp:?lib.sh comes first}" "${srcdir:?}"
 
-requires_cuts() { # FILESYSTEM TOOL...
+requires_cuts() {
 	requires_fuse
 	requires_loop
-	requires_filesystem "$1"
-	shift
-	requires qemu-storage-daemon python3 fstrim fallocate "$@"
+	requires qemu-storage-daemon python3 fstrim fsfreeze fallocate
 	qemu-storage-daemon --help | grep -q 'type=\]fuse' ||
 		skip "needs a qemu-storage-daemon with FUSE exports"
 }

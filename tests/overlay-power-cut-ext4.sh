@@ -6,12 +6,15 @@
 # and those are in two pages of its map.
 . "${srcdir:-.}/tests/lib.sh" || exit 99
 . "${srcdir:-.}/tests/lib-cuts.sh" || exit 99
-requires_cuts ext4 sfdisk mkfs.ext4 e2fsck
+requires_cuts
+requires_filesystem ext4
+requires sfdisk mkfs.ext4 e2fsck
 
 truncate -s 144M disk.img
 start=$((111 * 2048 + 2))
 echo "$start,65536,83" | sfdisk -q disk.img >/dev/null || fail sfdisk
 fill_base
+head -c 18M /dev/urandom >top/filler # leaves not much other room
 mkfs.ext4 -q -F -b 1024 -J size=1 -d top -E offset=$((start * 512)) disk.img 32M >log 2>&1 ||
 	fail "$(cat log)"
 cut_power ext4 parts/1 200 150
