@@ -35,12 +35,14 @@ int cmd_keep(struct cli *cli)
 	for (size_t i = 0; dir && i < count; i++)
 		if (strcmp(mounts[i].dir, dir) == 0)
 			found = &mounts[i];
-	if (!found)
+	if (!found) {
 		complain("%s: nothing of platter is mounted there", operand);
-	else if (!path)
+	} else if (!path) {
 		complain("%s: %s", cli->args[1], strerror(errno));
-	else
+		status = EXIT_SYSTEM;
+	} else {
 		status = keep(operand, found, path);
+	}
 	mounts_free(mounts, count);
 	free(path);
 	free(dir);

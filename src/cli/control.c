@@ -129,7 +129,7 @@ static int listen_somewhere(struct control *c)
 	c->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	/* With the family alone as address the kernel chooses a free one (unix(7), autobind). */
 	if (c->listener < 0 || bind(c->listener, (struct sockaddr *)&addr, len) < 0 ||
-	    listen(c->listener, 1) < 0)
+	    listen(c->listener, 16) < 0)
 		return -errno;
 	len = sizeof addr;
 	if (getsockname(c->listener, (struct sockaddr *)&addr, &len) < 0)
@@ -329,7 +329,7 @@ static int keep_in(const char *what, int sock, struct newfile *n)
 
 	if (ask(sock, VERB_KEEP, n->path, n->fd, &m) != 0) {
 		complain("%s: %s", what, m.text);
-		return EXIT_IMAGE;
+		return EXIT_SYSTEM;
 	}
 	if (newfile_place(n, false, &err) != 0) {
 		complain("%s", err.text);
