@@ -99,10 +99,11 @@ static int get(int sock, struct message *m, int *fd)
 /* Say something and wait for the answer; its text is left in m. */
 static int ask(int sock, enum verb verb, const char *text, int fd, struct message *m)
 {
-	int r = put(sock, verb, text, fd), unwanted = -1;
+	int r, unwanted;
 
-	if (!r)
-		r = get(sock, m, &unwanted);
+	/* Who refuses answers without listening: what there is to be read counts. */
+	(void)put(sock, verb, text, fd);
+	r = get(sock, m, &unwanted);
 	if (unwanted >= 0)
 		close(unwanted);
 	if (r)
@@ -213,6 +214,17 @@ static void keep(struct control *c, int client, int fd, const char *path)
 	put(client, VERB_ANSWER, text, -1);
 }
 
+/* What was not read when a socket closes would take back what was answered. */
+static void close_client(int sock)
+{
+	char rest;
+
+	shutdown(sock, SHUT_RD);
+	while (recv(sock, &rest, sizeof rest, MSG_DONTWAIT) > 0)
+		;
+	close(sock);
+}
+
 static void serve_client(struct control *c, int client)
 {
 	struct timeval limit = {.tv_sec = PLACE_SECONDS};
@@ -225,7 +237,7 @@ static void serve_client(struct control *c, int client)
 	else if (get(client, &m, &fd) == 0 && m.verb == VERB_KEEP && fd >= 0)
 		keep(c, client, fd, m.text);
 	shut(&fd);
-	close(client);
+	close_client(client);
 }
 
 void control_supervise(struct control *c, struct platter *p)
