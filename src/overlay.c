@@ -805,9 +805,10 @@ int overlay_finish(struct overlay *o)
 	 */
 	settle(o, false);
 	mark_unsynced(o);
-	r = overlay_flush(o);
-	if (!r && o->io->ops->sync_anew)
-		r = o->io->ops->sync_anew(o->io);
+	/* I1, I8: it may have been killed over a failed sync; bits of what that dropped must not
+	 * be written. */
+	r = o->shared->failed || !o->io->ops->sync_anew ? 0 : o->io->ops->sync_anew(o->io);
+	r = r ? fail(o, r, "fdatasync") : overlay_flush(o);
 	if (!r)
 		r = put_header(o, OVL_CLEAN);
 	if (!r)
