@@ -17,7 +17,7 @@ disown
 "$kill_at" $! 1 >/dev/null 2>&1 || { kill $! && skip "needs to trace processes"; }
 
 cat >sweep.py <<'END'
-import json, os, random, statistics, subprocess, sys, time
+import json, os, random, statistics, subprocess, sys, threading, time
 from overlay_oracle import *
 
 kill_at, kills = sys.argv[1:]
@@ -44,7 +44,7 @@ class Killer:
             calls[self.said[2]] = calls.get(self.said[2], 0) + 1
 
 
-def load_until_killed(o, dir, rng):
+def load(o, dir, rng):
     try:
         with open(dir + "/disk", "r+b", buffering=0) as f:
             while True:
@@ -53,17 +53,30 @@ def load_until_killed(o, dir, rng):
         pass
 
 
-def look_again(o, what, only_durable):
+def load_until_killed(oracles, n):
+    """Each oracle has a client of its own."""
+    clients = [threading.Thread(target=load, args=(o, "mnt", random.Random(n * 10 + i)))
+               for i, o in enumerate(oracles)]
+    for c in clients:
+        c.start()
+    for c in clients:
+        c.join(20)
+        assert not c.is_alive(), "a client hangs"
+
+
+def look_again(oracles, what, only_durable):
     start = time.monotonic()
     attach("again")
     with open("again/disk", "rb") as f:
         f.read(4096)
     times.append(time.monotonic() - start)
     assert times[-1] < 5, "%s: %.1f s to attach again" % (what, times[-1])
-    o.check("again/disk", what, only_durable)
+    for o in oracles:
+        o.check("again/disk", what, only_durable)
+        o.close()
     # And it works: what comes now is kept by a clean end.
     fd = os.open("again/disk", os.O_RDWR)
-    o.write(fd, AREAS[1][0] + 77, b"again" * 2000)
+    os.pwrite(fd, b"again" * 2000, SPOT[0] + 77)
     os.close(fd)
     r = platter("umount", "again")
     assert r.returncode == 0 and not r.stderr, r
@@ -72,43 +85,40 @@ def look_again(o, what, only_durable):
     assert set(os.listdir(".")) - {"mnt"} == left, os.listdir(".")
 
 
-def fresh():
+def fresh(n):
+    """One client for the whole disk, or three, whose writes and fsyncs meet."""
     if os.path.exists("changes"):
         os.unlink("changes")
-    o = Oracle("disk.img")
     attach("mnt")
-    return (o,) + processes("mnt")
+    parts = [AREAS] if n % 2 else [[area] for area in AREAS]
+    return ([Oracle("disk.img", areas) for areas in parts],) + processes("mnt")
+
+
+def all_ended(what, killed, *pids):
+    wait_until(lambda: all(map(ended, pids)))
+    if killed:
+        clear_away("mnt")
+    assert not mounted("mnt") and not os.path.exists("mnt"), what
 
 
 def kill_daemon(n, both):
     what = "%s killed at call %d" % ("both" if both else "daemon", n)
-    o, daemon, supervisor = fresh()
+    oracles, daemon, supervisor = fresh(n)
     with Killer(daemon, n, supervisor if both else None):
-        load_until_killed(o, "mnt", random.Random(n))
-    look_again(o, what, both)
-    wait_until(lambda: ended(daemon) and ended(supervisor))
-    if both:
-        clear_away("mnt")
-    assert not mounted("mnt") and not os.path.exists("mnt"), what
-    o.close()
+        load_until_killed(oracles, n)
+    look_again(oracles, what, both)
+    all_ended(what, both, daemon, supervisor)
 
 
 def kill_supervisor(n):
     """At call n of what it does after its daemon was killed; False: it does not make that many."""
     what = "supervisor killed at call %d of its flush" % n
-    o, daemon, supervisor = fresh()
-    fd, rng = os.open("mnt/disk", os.O_RDWR), random.Random(n)
-    for _ in range(15):
-        o.step(fd, rng)
+    oracles, daemon, supervisor = fresh(n)
     with Killer(supervisor, n) as killer:
-        os.kill(daemon, 9)
-    os.close(fd)
-    look_again(o, what, killer.killed)
-    wait_until(lambda: ended(supervisor))
-    if killer.killed:
-        clear_away("mnt")
-    assert not mounted("mnt") and not os.path.exists("mnt"), what
-    o.close()
+        with Killer(daemon, random.Random(n).randrange(50, 500)):
+            load_until_killed(oracles, n)
+    look_again(oracles, what, killer.killed)
+    all_ended(what, killer.killed, daemon, supervisor)
     return killer.killed
 
 
