@@ -150,7 +150,8 @@ def mounted(dir):
 def clear_away(dir):
     """A mount whose processes were killed, and the directory that platter made for it."""
     if mounted(dir):
-        subprocess.run(["umount", dir], check=True)
+        subprocess.run(["umount", dir] if os.getuid() == 0 else ["fusermount3", "-u", dir],
+                       check=True)
     if os.path.isdir(dir):
         os.rmdir(dir)
 
