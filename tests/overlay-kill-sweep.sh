@@ -124,7 +124,7 @@ def kill_supervisor(n):
 
 left = set(os.listdir(".")) | {"changes"}
 end = int(kills or 300)
-points = range(1, end + 1) if kills else sorted(random.Random().sample(range(1, end + 1), 40))
+points = range(1, end + 1) if kills else sorted(random.Random().sample(range(1, end + 1), 25))
 for n in points:
     kill_daemon(n, False)
     kill_daemon(n, True)
