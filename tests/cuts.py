@@ -231,16 +231,29 @@ class Content:
             f.truncate(size)
 
 
+def is_map(e):
+    """The overlay's headers and map: what must be whole, or not seem to be there."""
+    return not e.flush and e.off < DATA_AT and e.off != MARK_AT
+
+
 def choose_cuts(entries, cuts, rnd):
     """Moments, as numbers of entries that were written, and what becomes of the unflushed ones."""
-    flushes = [i for i, e in enumerate(entries) if e.flush]
+    flushes, of_maps, written = [], [], False
+    for i, e in enumerate(entries):
+        if e.flush:
+            flushes.append(i)
+            if written:
+                of_maps.append(i)
+        written = not e.flush and (written or is_map(e))
     chosen = [(len(entries), "all")]
     for k in range(cuts - 1):
         at = len(entries) * k // (cuts - 1)
         at = min(len(entries), at + rnd.randrange(len(entries) // cuts + 1))
+        how = ("all", "some", "some", "torn")[k % 4]
         if k % 8:  # just before a flush most is unflushed
-            at = next((f for f in flushes if f >= at), len(entries))
-        chosen.append((at, ("all", "some", "some", "torn")[k % 4]))
+            of = of_maps if how == "torn" else flushes
+            at = next((f for f in of if f >= at), len(entries))
+        chosen.append((at, how))
     return sorted(chosen)
 
 
@@ -259,7 +272,7 @@ def apply_some(content, log, unflushed, fs_block, rnd):
         left = [e for e in unflushed if rnd.random() < share]
     rnd.shuffle(left)
     for e in left:
-        if fs_block and rnd.random() < 0.5:
+        if fs_block and rnd.random() < (0.8 if is_map(e) else 0.5):
             unit = SECTOR if e.off < DATA_AT else fs_block
             edges = sorted(tear(e, unit, rnd) for _ in range(rnd.choice((2, 8))))
             for begin, end in zip(edges[::2], edges[1::2]):

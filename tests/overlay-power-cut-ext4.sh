@@ -14,7 +14,7 @@ truncate -s 144M disk.img
 start=$((111 * 2048 + 2))
 echo "$start,65536,83" | sfdisk -q disk.img >/dev/null || fail sfdisk
 fill_base
-head -c 18M /dev/urandom >top/filler # leaves not much other room
-mkfs.ext4 -q -F -b 1024 -J size=1 -d top -E offset=$((start * 512)) disk.img 32M >log 2>&1 ||
+head -c 15M /dev/urandom >top/filler # leaves not much other room
+mkfs.ext4 -q -F -b 1024 -J size=4 -d top -E offset=$((start * 512)) disk.img 32M >log 2>&1 ||
 	fail "$(cat log)"
 cut_power ext4 parts/1 200 150
