@@ -92,7 +92,7 @@ fill_base() {
 	mkdir -p top/base
 	python3 -c 'import random
 rnd = random.Random(2)
-for n in range(300):
+for n in range(150):
     for what in "stay", "go":
         open("top/base/%s%d" % (what, n), "wb").write(rnd.randbytes(rnd.randrange(1, 6000)))'
 }
