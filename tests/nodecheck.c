@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -30,8 +31,9 @@
 
 #define THREADS     6
 #define NODES       8
-#define SMALL_PIECE 40009
+#define SMALL_PIECE 1237    /* several in a block */
 #define LARGE_PIECE 1300021 /* has whole granules of the overlay's map inside */
+#define LARGE_EVERY 401
 
 struct node {
 	const char *path;
@@ -66,6 +68,7 @@ static size_t piece_count;
 static char *model;
 static off_t disk_size;
 static time_t end;
+static atomic_size_t hot;
 
 static void failed(const struct client *c, const struct place *p, const char *fmt, ...)
 	__attribute__((noreturn, format(printf, 3, 4)));
@@ -134,9 +137,22 @@ static struct place choose(struct client *c, struct piece *piece)
 	return p;
 }
 
+/*
+ * Mostly all threads are at work on neighbouring pieces, and go on to the next before long: what
+ * can go wrong in a block that nobody wrote to before goes wrong once.
+ */
 static struct piece *own_piece(struct client *c)
 {
-	return &pieces[(size_t)below(c, (off_t)(piece_count / THREADS)) * THREADS + c->id];
+	size_t rows = piece_count / THREADS, row = (size_t)below(c, (off_t)rows);
+	struct piece *p;
+
+	if (below(c, 10))
+		row = atomic_fetch_add(&hot, 1) / 24 % rows;
+	p = &pieces[row * THREADS + c->id];
+	if (below(c, 20) == 0)
+		while (p->size <= SMALL_PIECE && p + THREADS < pieces + piece_count)
+			p += THREADS;
+	return p;
 }
 
 static off_t in_node(const struct place *p)
@@ -362,7 +378,7 @@ static void cut_into_pieces(void)
 		struct piece *p = &pieces[piece_count];
 
 		p->start = at;
-		p->size = piece_count % 5 == 4 ? LARGE_PIECE : SMALL_PIECE;
+		p->size = piece_count % LARGE_EVERY == LARGE_EVERY - 1 ? LARGE_PIECE : SMALL_PIECE;
 		if (p->size > disk_size - at)
 			p->size = disk_size - at;
 		pthread_mutex_init(&p->lock, NULL);

@@ -19,7 +19,7 @@ cp --sparse=always disk.img model
 nodes=(mnt/disk 0 mnt/parts/1 1048576 mnt/parts/2 $((24577 * 512)))
 for round in 0 1; do # with nothing in the overlay, and with much
 	attach disk.img mnt --overlay=changes
-	"$builddir/tests/nodecheck" model $((${CHECK_SECONDS:-16} / 2)) $((${SEED:-1} * 2 + round)) \
+	"$builddir/tests/nodecheck" model $((${CHECK_SECONDS:-12} / 2)) $((${SEED:-1} * 2 + round)) \
 		"${nodes[@]}" 2>err || fail "round $round"
 	detach mnt
 	attach disk.img mnt --overlay=changes
