@@ -49,7 +49,10 @@ int overlay_count_held(struct overlay *o, uint64_t *bytes)
 	}
 }
 
-/* Copy up to *len bytes, as far as they are alike; what is a hole arrives as one. */
+/*
+ * Copy up to *len bytes, as far as they are alike; what is a hole arrives as one. In whole blocks,
+ * which need nothing of what `to` stands on, however small the blocks of the filesystem are.
+ */
 static int copy_range(struct dev *from, struct dev *to, uint64_t off, uint64_t *len, void *buf)
 {
 	struct dev_extent ext;
@@ -57,9 +60,11 @@ static int copy_range(struct dev *from, struct dev *to, uint64_t off, uint64_t *
 
 	if (r)
 		return r;
-	*len = min64(*len, ext.length);
-	if (ext.hole)
+	if (ext.hole && ext.length >= min64(*len, OVL_BLOCK)) {
+		*len = min64(*len, max64(OVL_BLOCK, align_down(ext.length, OVL_BLOCK)));
 		return dev_zero(to, off, *len);
+	}
+	*len = min64(*len, max64(OVL_BLOCK, align_down(ext.length, OVL_BLOCK)));
 	r = dev_pread(from, buf, (size_t)*len, off);
 	return r ? r : dev_pwrite(to, buf, (size_t)*len, off);
 }
