@@ -36,15 +36,25 @@ struct commit {
 	uint8_t merged[32]; /* fingerprint of what the overlay shows */
 };
 
+/* An undo overlay of this very commit, never used: it is for the image as it will be. */
+static bool is_undo(const struct commit *c, const struct ovl_header *h)
+{
+	return memcmp(h->base.quick, c->merged, sizeof c->merged) == 0 &&
+	       memcmp(&h->base.seed, &c->top.f.h.base.seed, sizeof h->base.seed) == 0 &&
+	       le64_get(h->base.ino) == 0 && !h->parent[0];
+}
+
 static int check_relatives(struct commit *c, struct platter_error *err)
 {
 	int r = family_read(c->top.path, &c->top.f, &c->family, err);
 
-	if (!r && c->family.count > c->family.below)
-		return err_set(err, EBUSY,
-		               "%s does not lie below it and would not fit the image any more; "
-		               "platter discard removes it",
-		               c->family.members[c->family.below].path);
+	/* Where a commit was cut off, it is too late to ask. */
+	for (size_t i = c->family.below; !r && !c->resumed && i < c->family.count; i++)
+		if (!is_undo(c, &c->family.members[i].h))
+			r = err_set(err, EBUSY,
+			            "%s does not lie below it and would not fit the image any "
+			            "more; platter discard removes it",
+			            c->family.members[i].path);
 	return r;
 }
 
@@ -73,10 +83,8 @@ static int prepare(struct commit *c, const char *image, struct platter_error *er
 	struct platter_options opt = {.overlay = c->top.path,
 	                              .overlay_ro = true,
 	                              .overlay_live = true};
-	int r = check_relatives(c, err);
+	int r = platter_open(image, &opt, &c->p, err);
 
-	if (!r)
-		r = platter_open(image, &opt, &c->p, err);
 	if (!r && strcmp(c->p->format->name, "raw") != 0)
 		r = err_set(err, ENOTSUP,
 		            "%s: a commit writes to raw images only, this one is in %s format; "
@@ -93,21 +101,10 @@ static int prepare(struct commit *c, const char *image, struct platter_error *er
 			err_set(err, -r, "the disk cannot be fingerprinted: %s", strerror(-r));
 	}
 	c->resumed = le32_get(c->top.f.h.incompat) & OVL_INCOMPAT_COMMITTING;
-	return r;
+	return r ? r : check_relatives(c, err);
 }
 
 /* ---- undo ---- */
-
-/* Whether there is an undo overlay of this very commit: it is for the image as it will be. */
-static bool is_undo(const struct commit *c, const char *path)
-{
-	struct ovl_header h;
-
-	return overlay_peek(path, &h, NULL) == 0 &&
-	       memcmp(h.base.quick, c->merged, sizeof c->merged) == 0 &&
-	       memcmp(&h.base.seed, &c->top.f.h.base.seed, sizeof h.base.seed) == 0 &&
-	       memcmp(h.uuid, c->top.f.h.uuid, sizeof h.uuid) != 0;
-}
 
 static int write_undo(struct commit *c, struct newfile *n, const struct platter_progress *progress,
                       struct platter_error *err)
@@ -146,11 +143,12 @@ static int write_undo(struct commit *c, struct newfile *n, const struct platter_
 static int make_undo(struct commit *c, const char *path, const struct platter_progress *progress,
                      struct platter_error *err)
 {
+	struct ovl_header h;
 	struct newfile n;
 	int r;
 
 	/* Of a commit that was cut off. */
-	if (is_undo(c, path))
+	if (overlay_peek(path, &h, NULL) == 0 && is_undo(c, &h))
 		return 0;
 	if (c->resumed)
 		return err_set(err, ENOENT,
@@ -198,7 +196,9 @@ static int remove_overlay(struct commit *c, struct platter_error *err)
 {
 	if (unlink(c->top.path) < 0)
 		return err_set(err, errno, "cannot be removed: %s", strerror(errno));
-	newfile_sync_folder(c->top.path);
+	/* Come back after a power cut, it would need its layers. */
+	if (newfile_sync_folder(c->top.path) != 0)
+		return err_set(err, EIO, "its removal cannot be made durable");
 	return family_remove(&c->family, NULL, err);
 }
 
@@ -220,7 +220,7 @@ int platter_overlay_commit(const char *path, const char *image, const char *undo
                            const struct platter_progress *progress, struct platter_error *err)
 {
 	struct commit c = {.fd = -1};
-	int r = ovl_top_open(path, &c.top, err);
+	int r = ovl_top_open(path, OVL_TOP_COMMITTING, &c.top, err);
 
 #ifndef HAVE_LIBCRYPTO
 	if (!r)

@@ -12,11 +12,11 @@
 #include "overlay-top.h"
 #include "platter.h"
 
-/* A frozen layer goes alone, and only when nothing stands on it. */
+/* Also asked of one that is not frozen: a snapshot that was cut off left its layer so. */
 static int check_needed(const struct ovl_top *t, const struct family *family,
                         struct platter_error *err)
 {
-	const struct family_member *m = family_child(family, t->f.h.uuid);
+	const struct family_member *m = family_child(family, t->path, t->f.h.uuid);
 
 	return m ? err_set(err, EBUSY, "%s stands on it", m->path) : 0;
 }
@@ -28,7 +28,7 @@ static int discard(struct ovl_top *t, struct platter_error *err)
 	char *prefix = NULL;
 	int r = family_read(t->path, &t->f, &family, err);
 
-	if (!r && frozen)
+	if (!r)
 		r = check_needed(t, &family, err);
 	if (!r && asprintf(&prefix, "%s.", t->path) < 0) {
 		prefix = NULL;
@@ -39,6 +39,7 @@ static int discard(struct ovl_top *t, struct platter_error *err)
 		r = err_set(err, errno, "%s", strerror(errno));
 	if (!r)
 		newfile_sync_folder(t->path);
+	/* A frozen layer goes alone. */
 	if (!r && !frozen)
 		r = family_remove(&family, prefix, err);
 	free(prefix);
@@ -50,10 +51,8 @@ int platter_overlay_discard(const char *path, struct platter_error *err)
 {
 	struct ovl_top t;
 	struct stat st;
-	int r = ovl_top_open(path, &t, err);
+	int r = ovl_top_open(path, OVL_TOP_FROZEN, &t, err);
 
-	if (r == -EROFS && t.f.io)
-		r = 0;
 	if (!r && lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
 		r = err_set(err, EINVAL, "is a symbolic link");
 	if (!r)

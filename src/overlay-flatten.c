@@ -88,7 +88,7 @@ int platter_overlay_flatten(const char *path, const struct platter_progress *pro
                             struct platter_error *err)
 {
 	struct ovl_top t;
-	int r = ovl_top_open(path, &t, err);
+	int r = ovl_top_open(path, 0, &t, err);
 
 	if (!r && t.f.h.parent[0])
 		r = flatten(&t, progress, err);

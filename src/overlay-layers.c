@@ -12,7 +12,7 @@
 /* A layer is locked for writing only while it is being frozen. */
 #define LAYER_WAIT_MS 1000
 
-char *overlay_parent_path(const char *path, const struct ovl_header *h)
+static char *parent_path(const char *path, const struct ovl_header *h)
 {
 	const char *slash = strrchr(path, '/');
 	char *full;
@@ -26,8 +26,8 @@ char *overlay_parent_path(const char *path, const struct ovl_header *h)
  * Freezing a layer is the header with the number that its child wrote down, state sealed. A
  * snapshot that was cut off between the two left the layer clean or open with the number before.
  */
-int overlay_check_parent(const struct ovl_header *child, const struct ovl_header *parent,
-                         struct platter_error *err)
+static int check_parent(const struct ovl_header *child, const struct ovl_header *parent,
+                        struct platter_error *err)
 {
 	uint64_t want = le64_get(child->parent_hseq), has = le64_get(parent->hseq);
 
@@ -46,45 +46,67 @@ int overlay_check_parent(const struct ovl_header *child, const struct ovl_header
 	return 0;
 }
 
-/* Open one layer and, by way of overlay_layers_open, those under it. Depths go down by one. */
-static int open_layer(const char *path, const struct ovl_header *child, bool live, struct dev *base,
-                      struct overlay **out, struct platter_error *err)
+static int open_named(const char *path, const struct ovl_header *child, enum ovl_lock lock,
+                      struct ovl_file *f, struct platter_error *err)
 {
-	struct overlay_mode mode = {.read_only = true};
-	struct overlay *lower = NULL;
-	struct ovl_file f;
-	int r = ovl_file_open(path, live ? OVL_LOCK_NONE : OVL_LOCK_SHARED, LAYER_WAIT_MS, &f, err);
+	struct stat st;
+	int r;
 
+	/* Whoever made the overlay may have put a link to anything here: a device, say, that does
+	 * something when it is opened. */
+	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return err_set(err, EINVAL, "is not a regular file");
+	r = ovl_file_open(path, lock, LAYER_WAIT_MS, f, err);
 	if (r)
 		return r;
-	r = overlay_check_parent(child, &f.h, err);
+	r = check_parent(child, &f->h, err);
+	if (r)
+		ovl_file_close(f);
+	return r;
+}
+
+int overlay_parent_open(const char *path, const struct ovl_header *h, enum ovl_lock lock,
+                        char **parent, struct ovl_file *f, struct platter_error *err)
+{
+	int r;
+
+	*f = (struct ovl_file){.fd = -1};
+	*parent = parent_path(path, h);
+	if (!*parent)
+		return err_set(err, ENOMEM, "no memory");
+	r = open_named(*parent, h, lock, f, err);
 	if (!r)
-		r = overlay_layers_open(path, &f.h, live, base, &lower, err);
-	if (!r) {
-		r = overlay_start(f.io, &f.h, f.slot, lower ? overlay_dev(lower) : base, mode, NULL,
-		                  out, err);
-		f.io = NULL;
-	}
-	overlay_free(lower);
-	ovl_file_close(&f);
+		return 0;
+	err_prefix(err, "layer %s", h->parent);
+	free(*parent);
+	*parent = NULL;
 	return r;
 }
 
 int overlay_layers_open(const char *path, const struct ovl_header *h, bool live, struct dev *base,
                         struct overlay **lower, struct platter_error *err)
 {
+	struct overlay_mode mode = {.read_only = true};
+	struct overlay *under = NULL;
+	struct ovl_file f;
 	char *parent;
 	int r;
 
 	*lower = NULL;
 	if (!h->parent[0])
 		return 0;
-	parent = overlay_parent_path(path, h);
-	if (!parent)
-		return err_set(err, ENOMEM, "no memory");
-	r = open_layer(parent, h, live, base, lower, err);
+	r = overlay_parent_open(path, h, live ? OVL_LOCK_NONE : OVL_LOCK_SHARED, &parent, &f, err);
 	if (r)
-		err_prefix(err, "layer %s", h->parent);
+		return r;
+	/* Depths go down by one, so that this comes to an end. */
+	r = overlay_layers_open(parent, &f.h, live, base, &under, err);
+	if (!r) {
+		r = overlay_start(f.io, &f.h, f.slot, under ? overlay_dev(under) : base, mode, NULL,
+		                  lower, err);
+		f.io = NULL;
+	}
+	overlay_free(under);
+	ovl_file_close(&f);
 	free(parent);
 	return r;
 }

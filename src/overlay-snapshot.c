@@ -50,8 +50,8 @@ static int init_child(struct ovl_header *h, const struct ovl_header *parent, uin
 		return r;
 	if (depth > OVL_DEPTH_MAX)
 		return err_set(err, EMLINK,
-		               "has %u layers, at most %u; platter flatten merges them", depth,
-		               OVL_DEPTH_MAX);
+		               "would have %u layers, at most %u; platter flatten merges them",
+		               depth, OVL_DEPTH_MAX);
 	h->base = parent->base;
 	h->hint_len = parent->hint_len;
 	memcpy(h->hint, parent->hint, sizeof h->hint);
@@ -77,7 +77,9 @@ static int name_layer(const char *real, const char *layer, const struct stat *to
 		if (lstat(layer, &st) < 0 || st.st_dev != top->st_dev || st.st_ino != top->st_ino)
 			return err_set(err, EEXIST, "there is a %s already", layer);
 	}
-	newfile_sync_folder(layer);
+	/* Durable before the new one stands on it. */
+	if (newfile_sync_folder(layer) != 0)
+		return err_set(err, EIO, "%s: its name cannot be made durable", layer);
 	return 0;
 }
 
@@ -86,7 +88,7 @@ int platter_overlay_snapshot(const char *path, const char *name, struct platter_
 	char *layer = NULL;
 	struct ovl_header h;
 	struct ovl_top t;
-	int r = ovl_top_open(path, &t, err);
+	int r = ovl_top_open(path, 0, &t, err);
 
 	if (!r)
 		r = layer_path(t.path, name, &layer, err);
@@ -98,7 +100,7 @@ int platter_overlay_snapshot(const char *path, const char *name, struct platter_
 		r = ovl_file_create(t.path, &h, true, err);
 	if (!r) {
 		/* Cut off before this, the layer is told by its header's number; see
-		 * overlay_check_parent. */
+		 * check_parent in overlay-layers.c. */
 		t.f.h.state = OVL_SEALED;
 		r = ovl_file_put_header(&t.f);
 		if (r)
@@ -112,22 +114,17 @@ int platter_overlay_snapshot(const char *path, const char *name, struct platter_
 /* The layer must be whole down to the image, or rolling back to it would lose what there is. */
 static int check_chain(const char *path, const struct ovl_header *h, struct platter_error *err)
 {
-	struct ovl_header lower;
+	struct ovl_file f;
 	char *parent;
-	int r = 0;
+	int r;
 
 	if (!h->parent[0])
 		return 0;
-	parent = overlay_parent_path(path, h);
-	if (!parent)
-		return err_set(err, ENOMEM, "no memory");
-	r = overlay_peek(parent, &lower, err);
-	if (!r)
-		r = overlay_check_parent(h, &lower, err);
+	r = overlay_parent_open(path, h, OVL_LOCK_NONE, &parent, &f, err);
 	if (r)
-		err_prefix(err, "layer %s", h->parent);
-	else
-		r = check_chain(parent, &lower, err);
+		return r;
+	r = check_chain(parent, &f.h, err);
+	ovl_file_close(&f);
 	free(parent);
 	return r;
 }
@@ -164,7 +161,7 @@ int platter_overlay_rollback(const char *path, const char *name, struct platter_
 {
 	char *layer = NULL;
 	struct ovl_top t;
-	int r = ovl_top_open(path, &t, err);
+	int r = ovl_top_open(path, 0, &t, err);
 
 	if (!r)
 		r = layer_path(t.path, name, &layer, err);

@@ -103,34 +103,28 @@ static void name_layer(const char *overlay, const char *file, struct platter_ove
 }
 
 /* The layers below, the uppermost first; what is wrong with one is said by look_at_base. */
-static int look_at_layers(const char *overlay, const struct ovl_header *top,
-                          struct platter_overlay_status *st)
+static void look_at_layers(const char *overlay, const struct ovl_header *top,
+                           struct platter_overlay_status *st)
 {
 	struct ovl_header h = *top;
 	int r = 0;
 
 	while (!r && h.parent[0] && st->nlayers < PLATTER_LAYERS_MAX) {
 		struct platter_overlay_layer *l = &st->layers[st->nlayers];
-		char *path = overlay_parent_path(overlay, &h);
 		struct ovl_file f;
+		char *path;
 
-		if (!path)
-			return -ENOMEM;
-		name_layer(overlay, h.parent, l);
-		r = ovl_file_open(path, OVL_LOCK_NONE, 0, &f, NULL);
-		free(path);
-		if (r)
+		if (overlay_parent_open(overlay, &h, OVL_LOCK_NONE, &path, &f, NULL) != 0)
 			break;
-		r = overlay_check_parent(&h, &f.h, NULL);
-		if (!r)
-			r = count_blocks(f.io, &f.h, &l->blocks);
+		free(path);
+		name_layer(overlay, h.parent, l);
+		r = count_blocks(f.io, &f.h, &l->blocks);
 		l->bytes_on_disk = (uint64_t)f.st.st_blocks * 512;
 		l->created = (int64_t)(le64_get(f.h.created_ns) / 1000000000u);
 		h = f.h;
 		st->nlayers += r == 0;
 		ovl_file_close(&f);
 	}
-	return 0;
 }
 
 static int read_file(const char *path, struct ovl_file *f, struct platter_overlay_status *st,
@@ -139,10 +133,9 @@ static int read_file(const char *path, struct ovl_file *f, struct platter_overla
 	const struct ovl_header *h = &f->h;
 	int r = count_blocks(f->io, h, &st->blocks);
 
-	if (!r)
-		r = look_at_layers(path, h, st);
 	if (r)
 		return err_set(err, -r, "the map cannot be read: %s", strerror(-r));
+	look_at_layers(path, h, st);
 	st->in_use = ovl_file_locked(f);
 	memcpy(st->base, h->hint, le16_get(h->hint_len));
 	st->pid = h->state == OVL_OPEN ? le32_get(h->pid) : 0;

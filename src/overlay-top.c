@@ -53,6 +53,15 @@ static int consider(struct family *f, const char *folder, const char *name,
 	return r;
 }
 
+/* A copy of a layer has its uuid as well; the name that was written down tells them apart. */
+static bool stands_on(const struct ovl_header *child, const char *path, const uint8_t uuid[16])
+{
+	const char *slash = strrchr(path, '/');
+
+	return strcmp(child->parent, slash ? slash + 1 : path) == 0 &&
+	       memcmp(child->parent_uuid, uuid, sizeof child->parent_uuid) == 0;
+}
+
 /* Bring those below to the front, in their order. */
 static void sort_below(struct family *f, const struct ovl_header *h)
 {
@@ -61,7 +70,7 @@ static void sort_below(struct family *f, const struct ovl_header *h)
 	for (size_t i = f->below; child->parent[0] && i < f->count; i++) {
 		struct family_member m = f->members[i];
 
-		if (memcmp(m.h.uuid, child->parent_uuid, sizeof m.h.uuid) != 0)
+		if (!stands_on(child, m.path, m.h.uuid))
 			continue;
 		m.below = true;
 		f->members[i] = f->members[f->below];
@@ -105,11 +114,11 @@ void family_free(struct family *f)
 	*f = (struct family){0};
 }
 
-const struct family_member *family_child(const struct family *f, const uint8_t uuid[16])
+const struct family_member *family_child(const struct family *f, const char *path,
+                                         const uint8_t uuid[16])
 {
 	for (size_t i = 0; i < f->count; i++)
-		if (f->members[i].path && f->members[i].h.parent[0] &&
-		    memcmp(f->members[i].h.parent_uuid, uuid, sizeof f->members[i].h.uuid) == 0)
+		if (f->members[i].path && stands_on(&f->members[i].h, path, uuid))
 			return &f->members[i];
 	return NULL;
 }
@@ -137,8 +146,10 @@ int family_remove(struct family *f, const char *prefix, struct platter_error *er
 		for (size_t i = 0; i < f->count && !r; i++) {
 			struct family_member *m = &f->members[i];
 
-			if (!m->path || family_child(f, m->h.uuid) ||
-			    !(prefix ? strncmp(m->path, prefix, len) == 0 : m->below))
+			if (!m->path || family_child(f, m->path, m->h.uuid) ||
+			    !(prefix ? strncmp(m->path, prefix, len) == 0 &&
+			                       (m->below || m->h.state == OVL_SEALED)
+			             : m->below))
 				continue;
 			r = remove_member(m, err);
 			removed = true;
@@ -149,7 +160,41 @@ int family_remove(struct family *f, const char *prefix, struct platter_error *er
 
 /* ---- the top ---- */
 
-int ovl_top_open(const char *path, struct ovl_top *t, struct platter_error *err)
+static int check_allowed(const struct ovl_header *h, unsigned allow, struct platter_error *err)
+{
+	if (h->state == OVL_SEALED && !(allow & OVL_TOP_FROZEN))
+		return err_set(err, EROFS, "is a frozen layer itself");
+	if ((le32_get(h->incompat) & OVL_INCOMPAT_COMMITTING) && !(allow & OVL_TOP_COMMITTING))
+		return err_set(err, EROFS,
+		               "a commit of it was interrupted: platter commit finishes it");
+	return 0;
+}
+
+/*
+ * The layer that it stands on may not be marked as frozen yet; see check_parent in
+ * overlay-layers.c. What stands in the way of that shows when the layer is needed.
+ */
+static void finish_snapshot(const struct ovl_top *t)
+{
+	struct ovl_file f;
+	char *parent;
+
+	if (!t->f.h.parent[0] ||
+	    overlay_parent_open(t->path, &t->f.h, OVL_LOCK_NONE, &parent, &f, NULL) != 0)
+		return;
+	free(parent);
+	if (f.h.state != OVL_SEALED) {
+		ovl_file_close(&f);
+		if (overlay_parent_open(t->path, &t->f.h, OVL_LOCK_EXCLUSIVE, &parent, &f, NULL))
+			return;
+		free(parent);
+		f.h.state = OVL_SEALED;
+		(void)ovl_file_put_header(&f);
+	}
+	ovl_file_close(&f);
+}
+
+int ovl_top_open(const char *path, unsigned allow, struct ovl_top *t, struct platter_error *err)
 {
 	int r;
 
@@ -158,8 +203,10 @@ int ovl_top_open(const char *path, struct ovl_top *t, struct platter_error *err)
 		return err_set(err, errno, "%s", strerror(errno));
 	/* Nothing waits: who has it open has it for long. */
 	r = ovl_file_open(t->path, OVL_LOCK_EXCLUSIVE, 0, &t->f, err);
-	if (!r && t->f.h.state == OVL_SEALED)
-		return err_set(err, EROFS, "is a frozen layer itself");
+	if (!r)
+		r = check_allowed(&t->f.h, allow, err);
+	if (!r)
+		finish_snapshot(t);
 	return r;
 }
 

@@ -218,12 +218,13 @@ void overlay_step(const struct platter_progress *progress, uint64_t done, uint64
 int overlay_layers_open(const char *path, const struct ovl_header *h, bool live, struct dev *base,
                         struct overlay **lower, struct platter_error *err);
 
-/* The path of h's parent: its name in the folder of path. To be freed; NULL: no memory. */
-char *overlay_parent_path(const char *path, const struct ovl_header *h);
-
-/* Whether parent is the overlay that child was put on, as it was then. */
-int overlay_check_parent(const struct ovl_header *child, const struct ovl_header *parent,
-                         struct platter_error *err);
+/*
+ * Open the parent of the overlay at path with header h, a regular file in the same folder, when it
+ * is the overlay that h was put on, as it was then. *parent is its path, to be freed. Errors name
+ * it; *f and *parent need no closing then.
+ */
+int overlay_parent_open(const char *path, const struct ovl_header *h, enum ovl_lock lock,
+                        char **parent, struct ovl_file *f, struct platter_error *err);
 
 /* ---- the base (overlay-base.c) ---- */
 
