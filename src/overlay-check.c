@@ -322,28 +322,22 @@ static int check_layers(struct check *c, const char *top, const struct ovl_heade
 	struct ovl_header child = *h;
 	int r = 0;
 
-	for (unsigned n = 0; !r && child.parent[0] && n <= OVL_DEPTH_MAX; n++) {
-		char *path = overlay_parent_path(top, &child);
-		struct ovl_header lower;
+	/* Depths go down by one, so that this comes to an end. */
+	while (!r && child.parent[0]) {
+		char *path;
 
-		if (!path)
-			return err_set(err, ENOMEM, "no memory");
-		r = ovl_file_open_cut(path, OVL_LOCK_NONE, 0, &c->f, err);
+		r = overlay_parent_open(top, &child, OVL_LOCK_NONE, &path, &c->f, err);
+		if (r)
+			break;
 		free(path);
-		if (!r)
-			r = overlay_check_parent(&child, &c->f.h, err);
-		if (!r) {
-			lower = c->f.h;
-			c->layer = child.parent;
-			c->repair = false;
-			c->result->junk = 0;
-			r = check_file(c, err);
-		}
+		c->layer = child.parent;
+		c->repair = false;
+		c->result->junk = 0;
+		r = check_file(c, err);
 		if (r)
 			err_prefix(err, "layer %s", child.parent);
+		child = c->f.h;
 		ovl_file_close(&c->f);
-		c->layer = NULL;
-		child = lower;
 	}
 	return r;
 }
