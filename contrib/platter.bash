@@ -97,6 +97,14 @@ _platter_partitions() {
 	_platter_offer "$2" "${numbers//'"number":'/}" "$3"
 }
 
+# What --format takes.
+_platter_formats() {
+	case $1 in
+	export) echo 'raw qcow2' ;;
+	*) echo raw ;;
+	esac
+}
+
 _platter_options() {
 	local image='-p -o --partition --format --chain='
 	local all='-q -v -h --quiet --verbose --help'
@@ -111,6 +119,7 @@ _platter_options() {
 	cp) say="$image --overlay --overlay= -r --recursive" ;;
 	status) say=--json ;;
 	discard) say=--yes ;;
+	export) say='--format --thin --base' ;;
 	*) say='-V --version' ;;
 	esac
 	say+=" $all"
@@ -118,14 +127,14 @@ _platter_options() {
 
 _platter() {
 	local words cword cur prev say command='' operands=() i
-	local commands='mount attach umount list info ls cat cp status discard help'
+	local commands='mount attach umount list info ls cat cp status discard export help'
 
 	COMPREPLY=()
 	_platter_words
 	# What stands before the cursor: the command, and its operands so far.
 	for ((i = 1; i < cword; i++)); do
 		case ${words[i]} in
-		-p | -o | --partition | --format | --chain) i=$((i + 1)) ;;
+		-p | -o | --partition | --format | --chain | --base) i=$((i + 1)) ;;
 		-*) ;;
 		*)
 			if [[ -z $command && " $commands " == *" ${words[i]} "* ]]; then
@@ -142,7 +151,8 @@ _platter() {
 	case $prev in
 	-p | --partition) _platter_partitions "${operands[0]-}" '' "$cur" ;;
 	-o) _platter_mount_option '' "$cur" ;;
-	--format) _platter_offer '' raw "$cur" ;;
+	--format) _platter_offer '' "$(_platter_formats "$command")" "$cur" ;;
+	--base) _platter_files -f '' "$cur" ;;
 	--chain) _platter_offer '' no "$cur" && _platter_files -d '' "$cur" ;;
 	*) false ;;
 	esac && {
@@ -159,7 +169,10 @@ _platter() {
 		_platter_files -d --chain= "${cur#--chain=}"
 		_platter_offer '' --chain=no "$cur"
 		;;
-	--format=*) _platter_offer '' --format=raw "$cur" ;;
+	--format=*)
+		_platter_offer --format= "$(_platter_formats "$command")" "${cur#--format=}"
+		;;
+	--base=*) _platter_files -f --base= "${cur#--base=}" ;;
 	--partition=*)
 		_platter_partitions "${operands[0]-}" --partition= "${cur#--partition=}"
 		;;
@@ -181,7 +194,7 @@ _platter() {
 			[[ ${#COMPREPLY[@]} -gt 0 ]] || _platter_files -f '' "$cur"
 			;;
 		mount,0 | attach,0 | info,0 | ls,0 | cat,0 | cp,0 | discard,0) _platter_files -f '' "$cur" ;;
-		cp,[2-9]*) _platter_files -f '' "$cur" ;;
+		cp,[2-9]* | export,[01]) _platter_files -f '' "$cur" ;;
 		esac
 		;;
 	esac

@@ -94,6 +94,26 @@ static inline le64 le64_put(uint64_t v)
 	return r;
 }
 
+static inline be16 be16_put(uint16_t v)
+{
+	return (be16){{(uint8_t)(v >> 8), (uint8_t)v}};
+}
+
+static inline be32 be32_put(uint32_t v)
+{
+	return (be32){{(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v}};
+}
+
+static inline be64 be64_put(uint64_t v)
+{
+	be32 hi = be32_put((uint32_t)(v >> 32)), lo = be32_put((uint32_t)v);
+	be64 r;
+
+	memcpy(r.b, hi.b, 4);
+	memcpy(r.b + 4, lo.b, 4);
+	return r;
+}
+
 /* Whether [off, off + len) lies inside [0, size). */
 static inline bool range_ok(uint64_t off, uint64_t len, uint64_t size)
 {

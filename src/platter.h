@@ -303,6 +303,27 @@ int platter_overlay_check(const char *path, bool repair, void (*tell)(void *arg,
 int platter_overlay_commit(const char *path, const char *image, const char *undo,
                            const struct platter_progress *progress, struct platter_error *err);
 
+/* ---- copies ---- */
+
+enum platter_export_format {
+	PLATTER_EXPORT_RAW,
+	PLATTER_EXPORT_QCOW2,
+};
+
+struct platter_export {
+	enum platter_export_format format;
+	bool thin; /* qcow2 only: a file that is backed by the image and holds the difference */
+	const volatile int *stop; /* not NULL: when a signal handler sets it, give up (EINTR) */
+};
+
+/*
+ * Make the file dst, a copy of the disk as it is seen through the overlay; it appears when it is
+ * whole and on disk, or not at all. What is there already is never replaced (EEXIST). progress
+ * may be NULL. Messages begin with dst.
+ */
+int platter_export(struct platter *p, const char *dst, const struct platter_export *how,
+                   const struct platter_progress *progress, struct platter_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -28,10 +28,11 @@ enum {
 	OPT_COPY = 1 << 5,   /* -r */
 	OPT_UMOUNT = 1 << 6, /* -l --all */
 	OPT_YES = 1 << 7,
-	OPT_LOOK = 1 << 8, /* only looks: an overlay is not made and not changed */
-	OPT_BASE = 1 << 9, /* --base */
-	OPT_UNDO = 1 << 10,
-	OPT_REPAIR = 1 << 11,
+	OPT_LOOK = 1 << 8,    /* only looks: an overlay is not made and not changed */
+	OPT_BASE = 1 << 9,    /* --base */
+	OPT_UNDO = 1 << 10,   /* --undo */
+	OPT_REPAIR = 1 << 11, /* --repair */
+	OPT_EXPORT = 1 << 12, /* --thin, and --format for the new file */
 };
 
 struct cli {
@@ -44,7 +45,10 @@ struct cli {
 	bool allow_other, allow_root;
 	bool json, longer, recursive, lazy, all, yes, repair;
 
-	const char *undo; /* file for the old blocks of a commit */
+	const char *undo;       /* file for the old blocks of a commit */
+	const char *new_format; /* of what export makes, NULL: not said */
+	bool thin;
+
 	const char *base; /* the image under an overlay that is not beside it */
 
 	bool answered;       /* -h or -V: there is nothing more to do */
@@ -66,6 +70,10 @@ void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* complain() about err; returns EXIT_IMAGE, or EXIT_USAGE for what the library calls ambiguous. */
 int complain_error(const struct platter_error *err);
+
+/* The exit status when copying failed with -errno r: trouble with the destination is the system's,
+ * all other the image's. */
+int copy_status(int r);
 
 /*
  * Parse argv, whose first element is the command's name. 0, or an exit status after the message.
@@ -93,5 +101,6 @@ int cmd_commit(struct cli *cli);
 int cmd_snapshot(struct cli *cli);
 int cmd_rollback(struct cli *cli);
 int cmd_flatten(struct cli *cli);
+int cmd_export(struct cli *cli);
 
 #endif

@@ -34,14 +34,11 @@ struct cp {
 	platter_ino above[WALK_DEPTH_MAX];
 };
 
-/* Trouble with the destination is the system's, all other the image's. */
 static void report(struct cp *cp, const char *what, int r)
 {
-	bool system = r == -ENOSPC || r == -EDQUOT || r == -EROFS || r == -EACCES || r == -EFBIG;
-
 	progress_end(&cp->progress);
 	complain("%s: %s", what, strerror(-r));
-	cp->status = system ? EXIT_SYSTEM : EXIT_IMAGE;
+	cp->status = copy_status(r);
 }
 
 static bool loops(const struct cp *cp, platter_ino ino, size_t depth)

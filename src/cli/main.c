@@ -39,6 +39,8 @@ static const struct command commands[] = {
 	{"snapshot", cmd_snapshot, 0, 2, 2, "OVERLAY NAME", "freeze what an overlay holds"},
 	{"rollback", cmd_rollback, OPT_YES, 2, 2, "[--yes] OVERLAY NAME", "go back to a snapshot"},
 	{"flatten", cmd_flatten, 0, 1, 1, "OVERLAY", "merge an overlay's snapshots into it"},
+	{"export", cmd_export, OPT_EXPORT | OPT_BASE, 2, 2, "[--format F] [--thin] OVERLAY DST",
+         "image and changes as a new file"},
 };
 
 #define COMMANDS (sizeof commands / sizeof *commands)
@@ -60,6 +62,14 @@ int complain_error(const struct platter_error *err)
 {
 	complain("%s", err->text);
 	return err->code == ENOTUNIQ ? EXIT_USAGE : EXIT_IMAGE;
+}
+
+int copy_status(int r)
+{
+	bool system = r == -ENOSPC || r == -EDQUOT || r == -EROFS || r == -EACCES || r == -EFBIG ||
+	              r == -EEXIST;
+
+	return system ? EXIT_SYSTEM : EXIT_IMAGE;
 }
 
 static void help(void)

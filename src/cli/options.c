@@ -240,6 +240,7 @@ enum {
 	LONG_BASE,
 	LONG_UNDO,
 	LONG_REPAIR,
+	LONG_THIN,
 };
 
 static const struct option long_options[] = {
@@ -253,6 +254,7 @@ static const struct option long_options[] = {
 	{"base", required_argument, NULL, LONG_BASE},
 	{"undo", required_argument, NULL, LONG_UNDO},
 	{"repair", no_argument, NULL, LONG_REPAIR},
+	{"thin", no_argument, NULL, LONG_THIN},
 	{"foreground", no_argument, NULL, 'f'},
 	{"debug", no_argument, NULL, 'd'},
 	{"quiet", no_argument, NULL, 'q'},
@@ -270,9 +272,10 @@ static unsigned belongs_to(int c)
 	switch (c) {
 	case 'p':
 	case 'o':
-	case LONG_FORMAT:
 	case LONG_CHAIN:
 		return OPT_IMAGE;
+	case LONG_FORMAT:
+		return OPT_IMAGE | OPT_EXPORT;
 	case LONG_OVERLAY:
 		return OPT_OVERLAY;
 	case 'f':
@@ -296,6 +299,8 @@ static unsigned belongs_to(int c)
 		return OPT_UNDO;
 	case LONG_REPAIR:
 		return OPT_REPAIR;
+	case LONG_THIN:
+		return OPT_EXPORT;
 	default:
 		return ~0u;
 	}
@@ -334,7 +339,10 @@ static int take(struct cli *cli, const struct command *command, int c)
 	case LONG_OVERLAY:
 		return parse_overlay(cli, optarg) ? EXIT_OK : bad_value("--overlay", optarg);
 	case LONG_FORMAT:
-		cli->open.format = optarg;
+		if (command->options & OPT_EXPORT)
+			cli->new_format = optarg;
+		else
+			cli->open.format = optarg;
 		return EXIT_OK;
 	case LONG_CHAIN:
 		return check_chain(optarg);
@@ -355,6 +363,9 @@ static int take(struct cli *cli, const struct command *command, int c)
 		return EXIT_OK;
 	case LONG_REPAIR:
 		cli->repair = true;
+		return EXIT_OK;
+	case LONG_THIN:
+		cli->thin = true;
 		return EXIT_OK;
 	case 'f':
 		cli->foreground = true;

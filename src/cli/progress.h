@@ -14,9 +14,9 @@ struct progress {
 };
 
 void progress_begin(struct progress *p, uint64_t total, bool quiet);
-/* For struct platter_progress, with arg = p. */
-void progress_step(void *p, uint64_t done, uint64_t total);
 void progress_add(struct progress *p, uint64_t bytes);
+/* The step of a struct platter_progress; arg is the struct progress. */
+void progress_step(void *arg, uint64_t done, uint64_t total);
 void progress_end(struct progress *p);
 
 #endif
