@@ -6,7 +6,6 @@
 . "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 
-M=1048576
 head -c 3M /dev/urandom >disk.img
 attach disk.img mnt --overlay=changes
 poke mnt/disk 5000 changed || fail "writing"
