@@ -147,6 +147,7 @@ static struct platter_fs_info fs_info(const struct fsid *id)
 	return (struct platter_fs_info){.type = id->type,
 	                                .label = id->label,
 	                                .uuid = id->uuid,
+	                                .filesystem = id->filesystem,
 	                                .browse = id->driver != NULL};
 }
 

@@ -108,6 +108,7 @@ char *platter_info_json(struct platter *p);
 
 struct platter_fs_info {
 	const char *type, *label, *uuid; /* type "" = nothing recognised */
+	bool filesystem;                 /* not swap, a RAID or LVM member, or encrypted */
 	bool browse;                     /* platter can show its files */
 };
 
@@ -262,6 +263,34 @@ void platter_keep_resume(struct platter *p);
  * Remove an overlay with everything in it, its snapshots too. A frozen layer goes alone, and only
  * when no other stands on it. Refuses symbolic links, and files that are no overlay.
  */
+/* ---- what an overlay changes ---- */
+
+/* A stretch whose contents differ from the image's. */
+struct platter_change {
+	uint64_t start, size;
+	uint32_t part; /* that it lies in, 0: none */
+};
+
+struct platter_diff;
+
+/*
+ * Begin to look for changes in p, which has an overlay and is opened without start and length.
+ * One thread at a time. Closed before p.
+ */
+int platter_diff_open(struct platter *p, struct platter_diff **out, struct platter_error *err);
+
+/*
+ * The first change in [off, end), cut there, in whole sectors of 512 bytes: what is held by the
+ * overlay and reads the same as the image is no change. Changes that touch are one, but end where
+ * a partition (of the table as it is now) begins or ends. They are of the partition with the
+ * lowest number that is no container, else of the lowest container. -ENXIO: there is none.
+ */
+int platter_diff_next(struct platter_diff *d, uint64_t off, uint64_t end,
+                      struct platter_change *change, struct platter_error *err);
+void platter_diff_close(struct platter_diff *d);
+
+/* Remove an overlay with everything in it. Refuses one that is in use (EBUSY), and files that
+ * are no overlay. */
 int platter_overlay_discard(const char *path, struct platter_error *err);
 
 /*
