@@ -13,6 +13,7 @@ cc:build-essential make:build-essential autoreconf:autoconf automake:automake li
 pkg-config:pkg-config pod2man:perl fusermount3:fuse3
 fuse3.pc:libfuse3-dev blkid.pc:libblkid-dev zlib.pc:zlib1g-dev
 libdeflate.pc:libdeflate-dev libzstd.pc:libzstd-dev libcrypto.pc:libssl-dev
+libarchive.pc:libarchive-dev
 '
 
 # The tools that tests ask for by `requires`. Those of essential packages (coreutils, diffutils,

@@ -111,6 +111,17 @@ static void claim(struct platter_diff *d, const struct partition *part, size_t *
 	}
 }
 
+/* Neighbours with one owner are one: a border that another partition hides is none. */
+static void join(struct platter_diff *d)
+{
+	size_t kept = 1;
+
+	for (size_t i = 1; i < d->nstretches; i++)
+		if (d->stretches[i].part != d->stretches[kept - 1].part)
+			d->stretches[kept++] = d->stretches[i];
+	d->nstretches = kept;
+}
+
 static int make_stretches(struct platter_diff *d, struct table *table)
 {
 	size_t most = 2 * table->nparts + 1, n = 0;
@@ -131,6 +142,7 @@ static int make_stretches(struct platter_diff *d, struct table *table)
 		qsort(parts, n, sizeof *parts, by_claim);
 		for (size_t i = 0; i < n; i++)
 			claim(d, parts[i], free_at);
+		join(d);
 	}
 	free(parts);
 	free(free_at);

@@ -254,15 +254,6 @@ int platter_keep_write(struct platter *p, int fd, struct platter_error *err);
 int platter_keep_switch(struct platter *p, int fd, const char *path, struct platter_error *err);
 void platter_keep_resume(struct platter *p);
 
-/*
- * The functions from here on work on an overlay that nobody has open (else -EBUSY), at rest. Cut
- * off at any moment, each leaves the state from before or the one that it was to reach.
- */
-
-/*
- * Remove an overlay with everything in it, its snapshots too. A frozen layer goes alone, and only
- * when no other stands on it. Refuses symbolic links, and files that are no overlay.
- */
 /* ---- what an overlay changes ---- */
 
 /* A stretch whose contents differ from the image's. */
@@ -289,8 +280,15 @@ int platter_diff_next(struct platter_diff *d, uint64_t off, uint64_t end,
                       struct platter_change *change, struct platter_error *err);
 void platter_diff_close(struct platter_diff *d);
 
-/* Remove an overlay with everything in it. Refuses one that is in use (EBUSY), and files that
- * are no overlay. */
+/*
+ * The functions from here on work on an overlay that nobody has open (else -EBUSY), at rest. Cut
+ * off at any moment, each leaves the state from before or the one that it was to reach.
+ */
+
+/*
+ * Remove an overlay with everything in it, its snapshots too. A frozen layer goes alone, and only
+ * when no other stands on it. Refuses symbolic links, and files that are no overlay.
+ */
 int platter_overlay_discard(const char *path, struct platter_error *err);
 
 /*

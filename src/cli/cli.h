@@ -33,6 +33,8 @@ enum {
 	OPT_UNDO = 1 << 10,   /* --undo */
 	OPT_REPAIR = 1 << 11, /* --repair */
 	OPT_EXPORT = 1 << 12, /* --thin, and --format for the new file */
+	OPT_PART = 1 << 13,   /* -p */
+	OPT_DIFF = 1 << 14,   /* --files --tar; exit statuses are those of diff(1) */
 };
 
 struct cli {
@@ -43,13 +45,13 @@ struct cli {
 
 	bool foreground, debug, quiet, verbose;
 	bool allow_other, allow_root;
-	bool json, longer, recursive, lazy, all, yes, repair;
+	bool json, longer, recursive, lazy, all, yes, repair, files;
 
 	const char *undo;       /* file for the old blocks of a commit */
 	const char *new_format; /* of what export makes, NULL: not said */
 	bool thin;
-
 	const char *base; /* the image under an overlay that is not beside it */
+	const char *tar;  /* where changed files go, as an archive */
 
 	bool answered;       /* -h or -V: there is nothing more to do */
 	char *owned_overlay; /* what open.overlay points to */
@@ -102,5 +104,6 @@ int cmd_snapshot(struct cli *cli);
 int cmd_rollback(struct cli *cli);
 int cmd_flatten(struct cli *cli);
 int cmd_export(struct cli *cli);
+int cmd_diff(struct cli *cli);
 
 #endif

@@ -30,6 +30,8 @@ static const struct command commands[] = {
 	{"cp", cmd_cp, OPT_IMAGE | OPT_OVERLAY | OPT_LOOK | OPT_COPY, 3, -1,
          "[OPTIONS] [-r] IMAGE PATH... DEST", "copy files out, without mounting"},
 	{"status", cmd_status, OPT_JSON, 1, 1, "[--json] OVERLAY | DIR", "what an overlay holds"},
+	{"diff", cmd_diff, OPT_DIFF | OPT_JSON | OPT_PART | OPT_BASE, 1, 1,
+         "[OPTIONS] OVERLAY | DIR", "what an overlay changes, by bytes or by files"},
 	{"discard", cmd_discard, OPT_YES, 1, 1, "[--yes] OVERLAY",
          "remove an overlay and the changes in it"},
 	{"check", cmd_check, OPT_REPAIR, 1, 1, "[--repair] OVERLAY", "whether an overlay is sound"},
@@ -148,6 +150,9 @@ static int run(int argc, char **argv)
 		command = find("mount");
 	}
 	status = cli_parse(command, argc, argv, &cli);
+	/* To diff(1) and who calls it, 1 is an answer. */
+	if (status && (command->options & OPT_DIFF))
+		status = EXIT_SYSTEM;
 	if (status == EXIT_OK && !cli.answered)
 		status = command->run(&cli);
 	cli_free(&cli);
@@ -164,7 +169,7 @@ int main(int argc, char **argv)
 	status = run(argc, argv);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		complain("standard output: %s", strerror(errno));
-		return status ? status : EXIT_SYSTEM;
+		return status > EXIT_SYSTEM ? status : EXIT_SYSTEM;
 	}
 	return status;
 }

@@ -241,6 +241,8 @@ enum {
 	LONG_UNDO,
 	LONG_REPAIR,
 	LONG_THIN,
+	LONG_FILES,
+	LONG_TAR,
 };
 
 static const struct option long_options[] = {
@@ -255,6 +257,8 @@ static const struct option long_options[] = {
 	{"undo", required_argument, NULL, LONG_UNDO},
 	{"repair", no_argument, NULL, LONG_REPAIR},
 	{"thin", no_argument, NULL, LONG_THIN},
+	{"files", no_argument, NULL, LONG_FILES},
+	{"tar", required_argument, NULL, LONG_TAR},
 	{"foreground", no_argument, NULL, 'f'},
 	{"debug", no_argument, NULL, 'd'},
 	{"quiet", no_argument, NULL, 'q'},
@@ -271,6 +275,7 @@ static unsigned belongs_to(int c)
 {
 	switch (c) {
 	case 'p':
+		return OPT_IMAGE | OPT_PART;
 	case 'o':
 	case LONG_CHAIN:
 		return OPT_IMAGE;
@@ -301,6 +306,9 @@ static unsigned belongs_to(int c)
 		return OPT_REPAIR;
 	case LONG_THIN:
 		return OPT_EXPORT;
+	case LONG_FILES:
+	case LONG_TAR:
+		return OPT_DIFF;
 	default:
 		return ~0u;
 	}
@@ -366,6 +374,12 @@ static int take(struct cli *cli, const struct command *command, int c)
 		return EXIT_OK;
 	case LONG_THIN:
 		cli->thin = true;
+		return EXIT_OK;
+	case LONG_FILES:
+		cli->files = true;
+		return EXIT_OK;
+	case LONG_TAR:
+		cli->tar = optarg;
 		return EXIT_OK;
 	case 'f':
 		cli->foreground = true;
