@@ -29,7 +29,7 @@ qemu-storage-daemon:qemu-system-common fio:fio mkfs.xfs:xfsprogs xfs_repair:xfsp
 getfattr:attr setfattr:attr losetup:mount mount:mount umount:mount gcc:build-essential
 man:man-db nm:binutils objdump:binutils readelf:binutils pgrep:procps pkill:procps ps:procps
 podchecker:perl python3:python3 shellcheck:shellcheck strace:strace sudo:sudo valgrind:valgrind
-xz:xz-utils zstd:zstd
+xz:xz-utils zstd:zstd tar:tar bsdtar:libarchive-tools
 '
 
 # Administrators' tools are not in an ordinary user's path on Debian.

@@ -118,7 +118,10 @@ _platter_options() {
 	cat) say="$image --overlay --overlay=" ;;
 	cp) say="$image --overlay --overlay= -r --recursive" ;;
 	status) say=--json ;;
-	discard) say=--yes ;;
+	diff) say='--json --files --tar --base -p --partition' ;;
+	commit) say='--yes --undo --base' ;;
+	discard | rollback) say=--yes ;;
+	check) say=--repair ;;
 	export) say='--format --thin --base' ;;
 	*) say='-V --version' ;;
 	esac
@@ -127,14 +130,15 @@ _platter_options() {
 
 _platter() {
 	local words cword cur prev say command='' operands=() i
-	local commands='mount attach umount list info ls cat cp status discard export help'
+	local commands='mount attach umount list info ls cat cp status diff commit discard export check
+		snapshot rollback flatten keep help'
 
 	COMPREPLY=()
 	_platter_words
 	# What stands before the cursor: the command, and its operands so far.
 	for ((i = 1; i < cword; i++)); do
 		case ${words[i]} in
-		-p | -o | --partition | --format | --chain | --base) i=$((i + 1)) ;;
+		-p | -o | --partition | --format | --chain | --tar | --base | --undo) i=$((i + 1)) ;;
 		-*) ;;
 		*)
 			if [[ -z $command && " $commands " == *" ${words[i]} "* ]]; then
@@ -152,7 +156,7 @@ _platter() {
 	-p | --partition) _platter_partitions "${operands[0]-}" '' "$cur" ;;
 	-o) _platter_mount_option '' "$cur" ;;
 	--format) _platter_offer '' "$(_platter_formats "$command")" "$cur" ;;
-	--base) _platter_files -f '' "$cur" ;;
+	--tar | --base | --undo) _platter_files -f '' "$cur" ;;
 	--chain) _platter_offer '' no "$cur" && _platter_files -d '' "$cur" ;;
 	*) false ;;
 	esac && {
@@ -173,6 +177,8 @@ _platter() {
 		_platter_offer --format= "$(_platter_formats "$command")" "${cur#--format=}"
 		;;
 	--base=*) _platter_files -f --base= "${cur#--base=}" ;;
+	--tar=*) _platter_files -f --tar= "${cur#--tar=}" ;;
+	--undo=*) _platter_files -f --undo= "${cur#--undo=}" ;;
 	--partition=*)
 		_platter_partitions "${operands[0]-}" --partition= "${cur#--partition=}"
 		;;
@@ -188,7 +194,7 @@ _platter() {
 			_platter_files -f '' "$cur"
 			;;
 		mount,1 | attach,1) _platter_files -d '' "$cur" ;;
-		umount,0 | status,0)
+		umount,0 | status,0 | diff,0)
 			_platter_mounts
 			# Or an image, or a path that is not absolute.
 			[[ ${#COMPREPLY[@]} -gt 0 ]] || _platter_files -f '' "$cur"

@@ -129,6 +129,27 @@ static bool comparable(const struct unit *unit)
 	return unit->sides[OLD].fs.browse && unit->sides[NEW].fs.browse;
 }
 
+/* Whether it was possible to look for a filesystem on both sides; false after a message. */
+static bool looked(struct diff *d, const struct unit *unit)
+{
+	struct platter *const sides[SIDES] = {d->plain, d->merged};
+
+	for (int i = 0; i < SIDES; i++) {
+		struct platter_tree *tree = NULL;
+		struct platter_error err;
+		int r = 0;
+
+		if (unit->sides[i].there && !unit->sides[i].fs.type[0])
+			r = platter_mount(sides[i], (int)unit->number, &d->cli->view, &tree, &err);
+		platter_tree_close(tree);
+		if (r && r != -EOPNOTSUPP) {
+			complain_error(&err);
+			return false;
+		}
+	}
+	return true;
+}
+
 /* Say why what changed in a unit is not told file by file. */
 static void complain_skipped(const struct unit *unit)
 {
@@ -191,17 +212,15 @@ static void compare_units(struct diff *d, struct units *u)
 		const struct unit *unit = &u->list[i];
 		int t = touched(d, unit);
 
-		if (t < 0)
-			d->trouble = true;
-		if (t <= 0)
-			continue;
-		if (comparable(unit)) {
+		if (t > 0 && comparable(unit)) {
 			compare_unit(d, unit, filesystems > 1 && d->cli->part < 0);
-			continue;
+		} else if (t < 0 || (t > 0 && !looked(d, unit))) {
+			d->trouble = true;
+		} else if (t > 0) {
+			d->differ = true;
+			complain_skipped(unit);
+			u->list[kept++] = *unit;
 		}
-		d->differ = true;
-		complain_skipped(unit);
-		u->list[kept++] = *unit;
 	}
 	if (!d->cli->json)
 		return;

@@ -104,6 +104,17 @@ static int open_file(struct tar *tar, const char *path)
 	return 0;
 }
 
+static int start(struct tar *tar, int fd)
+{
+	/* Not "restricted" pax, which leaves out the nanoseconds. */
+	int r = archive_write_set_format_pax(tar->archive);
+
+	/* The same bytes wherever they go: no padding as for tapes. */
+	if (r == ARCHIVE_OK)
+		r = archive_write_set_bytes_in_last_block(tar->archive, 1);
+	return r == ARCHIVE_OK ? archive_write_open_fd(tar->archive, fd) : r;
+}
+
 int tar_open(const char *path, struct tar **out)
 {
 	struct tar *tar = calloc(1, sizeof *tar);
@@ -123,10 +134,7 @@ int tar_open(const char *path, struct tar **out)
 	tar->archive = archive_write_new();
 	if (!r && (!tar->buf || !tar->archive))
 		r = failed(tar, strerror(ENOMEM));
-	/* Not "restricted" pax, which leaves out the nanoseconds. */
-	if (!r && (archive_write_set_format_pax(tar->archive) != ARCHIVE_OK ||
-	           archive_write_open_fd(tar->archive, to_stdout ? STDOUT_FILENO : tar->file.fd) !=
-	                   ARCHIVE_OK))
+	if (!r && start(tar, to_stdout ? STDOUT_FILENO : tar->file.fd) != ARCHIVE_OK)
 		r = failed_archive(tar);
 	if (r)
 		free_tar(tar);
