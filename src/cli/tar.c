@@ -31,7 +31,10 @@ struct linked {
 struct tar {
 	struct archive *archive;
 	struct newfile file; /* not used for standard output */
+	int fd;
 	bool named;
+	bool broken;      /* nothing more is written */
+	int error;        /* an errno that nobody was told yet */
 	const char *name; /* for messages */
 	locale_t locale;
 	void *linked; /* a tree of struct linked */
@@ -77,15 +80,52 @@ static void free_tar(struct tar *tar)
 	free(tar);
 }
 
-static int failed(const struct tar *tar, const char *what)
+/* One message is enough: what comes after the first failure is lost anyway. */
+static int failed(struct tar *tar, const char *what)
 {
-	complain("%s: %s", tar->name, what ? what : "cannot be written");
+	if (!tar->broken || tar->error)
+		complain("%s: %s", tar->name, what ? what : "cannot be written");
+	tar->broken = true;
+	tar->error = 0;
 	return -1;
 }
 
-static int failed_archive(const struct tar *tar)
+static int failed_archive(struct tar *tar)
 {
 	return failed(tar, archive_error_string(tar->archive));
+}
+
+/*
+ * To libarchive every write is good. It would not free all that it holds after one that was not,
+ * and what is broken off must not get the end that makes it look whole.
+ */
+static la_ssize_t write_out(struct archive *archive, void *arg, const void *buf, size_t len)
+{
+	struct tar *tar = arg;
+	size_t done = 0;
+
+	(void)archive;
+	while (!tar->broken && done < len) {
+		ssize_t n = write(tar->fd, (const char *)buf + done, len - done);
+
+		if (n >= 0) {
+			done += (size_t)n;
+		} else if (errno != EINTR) {
+			tar->error = errno;
+			tar->broken = true;
+		}
+	}
+	return (la_ssize_t)len;
+}
+
+/* What became of a call of libarchive's and of the writes in it. */
+static int check(struct tar *tar, bool good)
+{
+	if (tar->error)
+		return failed(tar, strerror(tar->error));
+	if (!good)
+		return failed_archive(tar);
+	return tar->broken ? -1 : 0;
 }
 
 static int open_file(struct tar *tar, const char *path)
@@ -104,7 +144,7 @@ static int open_file(struct tar *tar, const char *path)
 	return 0;
 }
 
-static int start(struct tar *tar, int fd)
+static int start(struct tar *tar)
 {
 	/* Not "restricted" pax, which leaves out the nanoseconds. */
 	int r = archive_write_set_format_pax(tar->archive);
@@ -112,7 +152,7 @@ static int start(struct tar *tar, int fd)
 	/* The same bytes wherever they go: no padding as for tapes. */
 	if (r == ARCHIVE_OK)
 		r = archive_write_set_bytes_in_last_block(tar->archive, 1);
-	return r == ARCHIVE_OK ? archive_write_open_fd(tar->archive, fd) : r;
+	return r == ARCHIVE_OK ? archive_write_open(tar->archive, tar, NULL, write_out, NULL) : r;
 }
 
 int tar_open(const char *path, struct tar **out)
@@ -134,8 +174,9 @@ int tar_open(const char *path, struct tar **out)
 	tar->archive = archive_write_new();
 	if (!r && (!tar->buf || !tar->archive))
 		r = failed(tar, strerror(ENOMEM));
-	if (!r && start(tar, to_stdout ? STDOUT_FILENO : tar->file.fd) != ARCHIVE_OK)
-		r = failed_archive(tar);
+	tar->fd = to_stdout ? STDOUT_FILENO : tar->file.fd;
+	if (!r)
+		r = check(tar, start(tar) == ARCHIVE_OK);
 	if (r)
 		free_tar(tar);
 	else
@@ -146,13 +187,12 @@ int tar_open(const char *path, struct tar **out)
 int tar_close(struct tar *tar, bool good)
 {
 	struct platter_error err;
-	int r = 0;
+	int r;
 
 	if (!good)
-		archive_write_fail(tar->archive); /* no end that makes it look whole */
-	else if (archive_write_close(tar->archive) != ARCHIVE_OK)
-		r = failed_archive(tar);
-	if (good && !r && tar->named && newfile_place(&tar->file, false, &err) != 0) {
+		tar->broken = true;
+	r = check(tar, archive_write_close(tar->archive) == ARCHIVE_OK || tar->broken);
+	if (!r && tar->named && newfile_place(&tar->file, false, &err) != 0) {
 		complain_error(&err);
 		r = -1;
 	}
@@ -169,7 +209,7 @@ static int put_header(struct tar *tar, struct archive_entry *entry)
 	int r = archive_write_header(tar->archive, entry);
 
 	leave_locale(before);
-	return r == ARCHIVE_OK || r == ARCHIVE_WARN ? 0 : failed_archive(tar);
+	return check(tar, r == ARCHIVE_OK || r == ARCHIVE_WARN);
 }
 
 static int put_contents(struct tar *tar, struct platter_tree *tree, platter_ino ino, uint64_t size,
@@ -183,10 +223,12 @@ static int put_contents(struct tar *tar, struct platter_tree *tree, platter_ino 
 
 		if (r || !got) {
 			complain("%s: %s", path, strerror(r ? -r : EIO));
+			tar->broken = true;
 			return -1;
 		}
-		if (archive_write_data(tar->archive, tar->buf, got) != (la_ssize_t)got)
-			return failed_archive(tar);
+		if (check(tar,
+		          archive_write_data(tar->archive, tar->buf, got) == (la_ssize_t)got) != 0)
+			return -1;
 		off += got;
 	}
 	return 0;
@@ -246,6 +288,8 @@ int tar_add(struct tar *tar, struct platter_tree *tree, platter_ino ino, const s
 	struct archive_entry *entry;
 	int r;
 
+	if (tar->broken)
+		return -1;
 	if (strncmp(slash ? slash + 1 : path, WHITEOUT, strlen(WHITEOUT)) == 0) {
 		complain("%s: a name that begins with " WHITEOUT " means a removal in the archive",
 		         path);
