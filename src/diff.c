@@ -188,14 +188,14 @@ static int holes(const struct platter_diff *d, uint64_t off, uint64_t *n)
 	return 0;
 }
 
-/* How many bytes from off on are alike: changed all of them, or all the same. At least 1. */
-static int look(struct platter_diff *d, uint64_t off, bool *differs, uint64_t *n)
+/* How many bytes from off on, before end, are alike: changed all of them, or all the same; >= 1. */
+static int look(struct platter_diff *d, uint64_t off, uint64_t end, bool *differs, uint64_t *n)
 {
 	int r;
 
 	*differs = false;
 	if (off < d->known || off >= d->known_end) {
-		r = overlay_held(d->overlay, off, d->now->size - off, &d->held, n);
+		r = overlay_held(d->overlay, off, end - off, &d->held, n);
 		d->known = off;
 		d->known_end = r ? off : off + *n;
 		if (r)
@@ -233,7 +233,7 @@ int platter_diff_next(struct platter_diff *d, uint64_t off, uint64_t end,
 
 	end = min64(end, d->now->size);
 	for (; off < end; off += n) {
-		r = look(d, off, &differs, &n);
+		r = look(d, off, end, &differs, &n);
 		if (r || differs)
 			break;
 	}
@@ -243,7 +243,7 @@ int platter_diff_next(struct platter_diff *d, uint64_t off, uint64_t end,
 	limit = i + 1 < d->nstretches ? min64(end, d->stretches[i + 1].start) : end;
 	*change = (struct platter_change){.start = off, .part = d->stretches[i].part};
 	for (; !r && more && off < limit; off += more ? n : 0)
-		r = look(d, off, &more, &n);
+		r = look(d, off, end, &more, &n);
 	change->size = min64(off, limit) - change->start;
 	return r ? err_set(err, -r, "comparing byte %llu of the disk: %s", (unsigned long long)off,
 	                   strerror(-r))

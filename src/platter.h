@@ -201,6 +201,13 @@ int platter_tree_zero(struct platter_tree *tree, platter_ino ino, uint64_t off, 
 int platter_tree_seek(struct platter_tree *tree, platter_ino ino, uint64_t off, bool data,
                       uint64_t *found);
 
+/*
+ * Where on the disk byte off of a file stands, and how many bytes from there on stand in a row.
+ * -ENXIO past the end, -ENOTSUP where it stands nowhere as it is (a hole, packed data).
+ */
+int platter_tree_where(struct platter_tree *tree, platter_ino ino, uint64_t off, uint64_t *start,
+                       uint64_t *length);
+
 /* ---- overlays ---- */
 
 /* Layers that an overlay may stand on. */

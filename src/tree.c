@@ -402,3 +402,27 @@ int platter_tree_seek(struct platter_tree *t, platter_ino ino, uint64_t off, boo
 	dev_unref(dev);
 	return r;
 }
+
+int platter_tree_where(struct platter_tree *t, platter_ino ino, uint64_t off, uint64_t *start,
+                       uint64_t *length)
+{
+	const struct slot *slot;
+	struct run_source src;
+	struct run run;
+	struct dev *dev;
+	int r = contents(t, ino, &dev, &src);
+
+	if (r || dev)
+		return r ? r : -ENOTSUP;
+	if (off >= src.size)
+		return -ENXIO;
+	r = src.map(src.self, src.node, off, &run);
+	if (r)
+		return r;
+	slot = &t->slots[(ino >> SLOT_SHIFT) - 1];
+	if (run.kind != RUN_RAW || run.dev != slot->dev)
+		return -ENOTSUP;
+	*start = run.offset + (slot->part < 0 ? 0 : t->p->table.parts[slot->part].start);
+	*length = min64(run.length, src.size - off);
+	return 0;
+}

@@ -181,6 +181,25 @@ static int next_data(struct platter_tree *tree, platter_ino ino, uint64_t off, u
 	return r;
 }
 
+/*
+ * How many bytes from off on are the same without being read: they stand in the same place, where
+ * nothing changed.
+ */
+static uint64_t unchanged(struct walk *w, platter_ino old, platter_ino new, uint64_t off)
+{
+	uint64_t a, b, n, m;
+	struct platter_change change;
+	int r;
+
+	if (platter_tree_where(w->old, old, off, &a, &n) != 0 ||
+	    platter_tree_where(w->new, new, off, &b, &m) != 0 || a != b)
+		return 0;
+	n = n < m ? n : m;
+	r = platter_diff_next(w->d->ranges, a, a + n, &change, NULL);
+	/* What cannot be compared will be read, and tell why. */
+	return r == -ENXIO ? n : r ? 0 : change.start - a;
+}
+
 static int same_bytes(struct walk *w, platter_ino old, platter_ino new, uint64_t size, bool *same)
 {
 	uint64_t off = 0, a, b;
@@ -198,6 +217,11 @@ static int same_bytes(struct walk *w, platter_ino old, platter_ino new, uint64_t
 		off = a < b ? a : b;
 		if (off >= size)
 			break;
+		a = unchanged(w, old, new, off);
+		if (a) {
+			off += a;
+			continue;
+		}
 		r = platter_tree_read(w->old, old, w->bufs[0], STEP, off, &got[0]);
 		if (!r)
 			r = platter_tree_read(w->new, new, w->bufs[1], STEP, off, &got[1]);
