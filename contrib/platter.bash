@@ -194,12 +194,14 @@ _platter() {
 			_platter_files -f '' "$cur"
 			;;
 		mount,1 | attach,1) _platter_files -d '' "$cur" ;;
-		umount,0 | status,0 | diff,0)
+		umount,0 | status,0 | diff,0 | keep,0)
 			_platter_mounts
 			# Or an image, or a path that is not absolute.
 			[[ ${#COMPREPLY[@]} -gt 0 ]] || _platter_files -f '' "$cur"
 			;;
-		mount,0 | attach,0 | info,0 | ls,0 | cat,0 | cp,0 | discard,0) _platter_files -f '' "$cur" ;;
+		mount,0 | attach,0 | info,0 | ls,0 | cat,0 | cp,0 | discard,0 | commit,0 | check,0 | snapshot,0 | rollback,0 | flatten,0 | keep,1)
+			_platter_files -f '' "$cur"
+			;;
 		cp,[2-9]* | export,[01]) _platter_files -f '' "$cur" ;;
 		esac
 		;;
