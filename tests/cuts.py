@@ -7,9 +7,9 @@ cuts.py load DIR MARKS OPS SEED
     is durable is noted in the file MARKS, at an offset that the overlay does not use: MARKS is the
     recorded overlay itself, so that the notes stand in the record in their place.
 
-cuts.py replay LOG OVERLAY IMAGE TYPE NODE CUTS SEED WORKER WORKERS BASE-MARKS
-    Cut the power at CUTS moments of the record LOG, which began with the file OVERLAY, and see
-    that platter opens what is left, that the filesystem of TYPE recovers, and that everything that
+cuts.py replay LOG BEFORE AFTER IMAGE TYPE NODE CUTS SEED WORKER WORKERS BASE-MARKS
+    Cut the power at CUTS moments of the record LOG, which leads from the overlay BEFORE to AFTER:
+    see that platter opens what is left, that the filesystem of TYPE recovers, and that everything that
     was durable at that moment is there.
 """
 import hashlib
@@ -223,6 +223,11 @@ class Content:
         else:
             self.put(e.off + begin, os.pread(log, end - begin, e.at + begin))
 
+    def same_as(self, other):
+        zero = bytes(BLOCK)
+        return all(self.blocks.get(b, zero) == other.blocks.get(b, zero)
+                   for b in self.blocks.keys() | other.blocks.keys())
+
     def save(self, path, size):
         with open(path, "wb") as f:
             for block in sorted(self.blocks):
@@ -329,10 +334,11 @@ def compare(name, path, digest):
 
 
 class Replay:
-    def __init__(self, log, overlay, image, kind, node, cuts, seed, worker, workers, base_marks):
+    def __init__(self, log, overlay, result, image, kind, node, cuts, seed, worker, workers, base_marks):
         self.log = os.open(log, os.O_RDONLY)
         self.entries = read_log(self.log)
         self.content, self.size = Content.of_file(overlay), os.path.getsize(overlay)
+        self.result = result
         self.image, self.kind, self.node, self.seed = image, kind, node, int(seed)
         self.cuts = choose_cuts(self.entries, int(cuts), random.Random(self.seed))
         self.mine = range(int(worker), len(self.cuts), int(workers))
@@ -359,6 +365,8 @@ class Replay:
         if how == "all":
             for e in unflushed:
                 content.apply(self.log, e)
+            if at == len(self.entries) and not content.same_as(Content.of_file(self.result)):
+                raise Failure("the record does not lead to what the overlay was in the end")
         else:
             fs_block = FS_BLOCK[self.kind] if how == "torn" else None
             apply_some(content, self.log, unflushed, fs_block, rnd)
@@ -383,9 +391,12 @@ class Replay:
             done = at
             self.cut(number, unflushed)
         flushes = sum(e.flush for e in self.entries)
-        print("%d cuts in %.1f s, %d marks checked, %d at the end; the record: %d writes, %d flushes"
-              % (len(self.mine), time.time() - begin, self.checked, len(self.marks),
-                 len(self.entries) - flushes, flushes))
+        zeros = sum(e.zeros for e in self.entries)
+        print("%d cuts in %.1f s, %d comparisons of durable files, %d of these files at the end"
+              % (len(self.mine), time.time() - begin, self.checked, len(self.marks)))
+        if self.mine.start == 0:
+            print("the record: %d writes, %d of them zeros, %d flushes; seed %d"
+                  % (len(self.entries) - flushes, zeros, flushes, self.seed))
 
     def take_mark(self, e):
         if e.off <= MARK_AT < e.off + e.length and not e.zeros:

@@ -24,11 +24,11 @@ start_recording() {
 	: >recorded
 	truncate -s 64G log
 	qemu-storage-daemon \
-		--blockdev driver=file,node-name=f,filename="$1" \
-		--blockdev driver=raw,node-name=r,file=f \
+		--blockdev driver=file,node-name=f,filename="$1",discard=unmap \
+		--blockdev driver=raw,node-name=r,file=f,discard=unmap \
 		--blockdev driver=file,node-name=lf,filename=log \
 		--blockdev driver=raw,node-name=l,file=lf \
-		--blockdev driver=blklogwrites,node-name=w,file=r,log=l,log-sector-size=512 \
+		--blockdev driver=blklogwrites,node-name=w,file=r,log=l,log-sector-size=512,discard=unmap \
 		--export type=fuse,id=e,node-name=w,mountpoint="$tmp/recorded",writable=on,allow-other=off \
 		>recorder.log 2>&1 5>&- &
 	recorder=$!
@@ -74,7 +74,7 @@ print(json.dumps({"base/" + n: hashlib.sha256(open("base/" + n, "rb").read()).he
 	cp --sparse=always before fast/before
 	cd fast || exit 99
 	for worker in 0 1 2 3; do
-		python3 "$srcdir/tests/cuts.py" replay "$tmp/log" before "$tmp/disk.img" "$type" \
+		python3 "$srcdir/tests/cuts.py" replay "$tmp/log" before "$tmp/changes" "$tmp/disk.img" "$type" \
 			"$node" "$cuts" "$seed" $worker 4 "$tmp/base-marks" >"log$worker" 2>&1 &
 		pids+=($!)
 	done
