@@ -9,8 +9,8 @@ cuts.py load DIR MARKS OPS SEED
 
 cuts.py replay LOG BEFORE AFTER IMAGE TYPE NODE CUTS SEED WORKER WORKERS BASE-MARKS
     Cut the power at CUTS moments of the record LOG, which leads from the overlay BEFORE to AFTER:
-    see that platter opens what is left, that the filesystem of TYPE recovers, and that everything that
-    was durable at that moment is there.
+    platter must open what is left, the filesystem of TYPE on NODE recover, and everything that was
+    durable at that moment be there.
 """
 import hashlib
 import json
@@ -25,8 +25,8 @@ import time
 # Between the two headers of an overlay.
 MARK_AT, MARK_MAGIC, MARK_SIZE = 0x8000, b"CUTMARK ", 512
 BLOCK = 4096
-# What is never torn: a sector; in the data a block of the filesystems, as they take that for granted
-# themselves (the header of a block of metadata says that it was written, so XFS does not recover it).
+# What is never torn: a sector; in the data a block of the filesystem. XFS takes that for granted (a
+# block whose header says that it is newer than the log is not recovered).
 SECTOR, DATA_AT, FS_BLOCK = 512, 1 << 20, {"ext4": 1024, "xfs": 4096}
 FLUSH, DISCARD = 1, 4  # flags of dm-log-writes
 
@@ -171,7 +171,7 @@ def read_log(log):
 
 
 class Content:
-    """A sparse file as blocks in memory. Blocks are replaced, never changed, so copies share them."""
+    """A sparse file as blocks in memory, which are replaced, never changed: copies share them."""
 
     def __init__(self, blocks):
         self.blocks = blocks
@@ -334,7 +334,8 @@ def compare(name, path, digest):
 
 
 class Replay:
-    def __init__(self, log, overlay, result, image, kind, node, cuts, seed, worker, workers, base_marks):
+    def __init__(self, log, overlay, result, image, kind, node, cuts, seed, worker, workers,
+                 base_marks):
         self.log = os.open(log, os.O_RDONLY)
         self.entries = read_log(self.log)
         self.content, self.size = Content.of_file(overlay), os.path.getsize(overlay)

@@ -19,7 +19,8 @@ requires_cuts() {
 		skip "needs a qemu-storage-daemon with FUSE exports"
 }
 
-# start_recording OVERLAY: the file $tmp/recorded is the overlay, and everything done to it is in log.
+# start_recording OVERLAY: the file recorded is the overlay; what is done to it is in log. A hole
+# that is punched is a discard there, which qemu 7 ignores unless told otherwise.
 start_recording() {
 	: >recorded
 	truncate -s 64G log
@@ -68,7 +69,8 @@ print(json.dumps({"base/" + n: hashlib.sha256(open("base/" + n, "rb").read()).he
 	detach mnt
 	stop_recording
 
-	# Workers wait for the kernel most of the time. Nothing of what follows has to survive, so it is kept where fsync costs nothing.
+	# Workers wait for the kernel most of the time. Nothing of what follows has to survive, so it is
+	# kept where fsync costs nothing.
 	mkdir fast
 	mount -t tmpfs none fast || skip "needs to mount a tmpfs"
 	cp --sparse=always before fast/before

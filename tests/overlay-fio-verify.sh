@@ -24,8 +24,8 @@ unmount_node() {
 	detach mnt
 }
 job() { # NAME SIZE OPTION...
-	fio --name="$1" --filename="ext4/$1" --size="$2" --bs=4k --ioengine=libaio --direct=1 --iodepth=32 \
-		--verify=crc32c --verify_fatal=1 --randseed="${SEED:-1}" --output=fio.log "${@:3}" \
+	fio --name="$1" --filename="ext4/$1" --size="$2" --bs=4k --ioengine=libaio --direct=1 \
+		--iodepth=32 --verify=crc32c --verify_fatal=1 --randseed="${SEED:-1}" --output=fio.log "${@:3}" \
 		>err 2>&1 || fail "$1: $(cat fio.log)"
 	grep -E '^ *(read|write):' fio.log
 }
