@@ -56,7 +56,7 @@ in_engine page-taken-for-clean-after-it-was-copied take_snapshot '
 in_engine unsynced-forgotten-after-the-sync flush_now '
 	s/= __atomic_exchange_n(&o->shared->unsynced.*/= o->shared->unsynced;/
 	s/^\tif (pages)$/\to->shared->unsynced = 0;\n&/'
-in_engine overwrite-needs-no-sync ovl_pwrite '/mark_unsynced(o);/d'
+in_engine overwrite-needs-no-sync write_range '/mark_unsynced(o);/d'
 in_engine failed-sync-is-forgotten fail '/__atomic_store_n/d'
 in_engine flush-joined-that-began-before overlay_flush \
 	's/want = o->started + 1;/want = o->started + !o->flushing;/'
@@ -76,7 +76,7 @@ in_engine sequence-number-lost-at-opening load '/p->seq = le64_get/d'
 in_engine torn-image-not-wiped flush_now 's/wipe_torn(o, n)/0/'
 in_format older-slot-chosen ovl_page_choose \
 	's/le64_get(pair\[1\].seq) > le64_get(pair\[0\].seq)/le64_get(pair[1].seq) < le64_get(pair[0].seq)/'
-in_format page-without-checksum page_sound 's/le32_get(page->crc) == .*/true;/'
+in_format page-without-checksum ovl_page_sound 's/le32_get(page->crc) == .*/true;/'
 
 # ---- blocks ----
 
