@@ -127,14 +127,15 @@ static int fill_sample(struct sample *s)
 
 static int make_sample(struct dev *dev, struct sample *s)
 {
-	int r = -ENOMEM;
+	int r;
 
 	*s = (struct sample){.dev = dev, .fd = memfd_create("platter-probe", MFD_CLOEXEC)};
+	if (s->fd < 0)
+		return -errno;
 	s->buf = malloc(COPY_STEP);
-	if (s->fd >= 0 && s->buf)
-		r = fill_sample(s);
+	r = s->buf ? fill_sample(s) : -ENOMEM;
 	free(s->buf);
-	if (r && s->fd >= 0)
+	if (r)
 		close(s->fd);
 	return r;
 }

@@ -71,8 +71,9 @@ static char *describe(const struct session *s)
 	char *text;
 
 	/* The path comes last: it may hold anything. */
-	if (asprintf(&text, "verb=%s\ndaemon=%d\nsupervisor=%d\n%s%s%soverlay=%s", s->verb,
-	             (int)getpid(), (int)getppid(), memory && s->control ? "control=" : "",
+	if (asprintf(&text, "verb=%s\ndaemon=%d\nsupervisor=%d\nwritable=%d\n%s%s%soverlay=%s",
+	             s->verb, (int)getpid(), (int)getppid(), platter_tree_writable(s->tree),
+	             memory && s->control ? "control=" : "",
 	             memory && s->control ? control_name(s->control) : "",
 	             memory && s->control ? "\n" : "", overlay ? overlay : "") < 0)
 		return NULL;

@@ -49,7 +49,7 @@ static int say_what_was_kept(const struct cli *cli, const struct mount *m)
 	struct platter_overlay_status st;
 	struct platter_error err;
 
-	if (!m->overlay || !m->overlay[0])
+	if (!m->overlay || !m->overlay[0] || !m->writable)
 		return EXIT_OK;
 	if (strcmp(m->overlay, "ram") == 0) {
 		if (!cli->quiet)

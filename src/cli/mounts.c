@@ -63,6 +63,8 @@ static void take_line(struct mount *m, const char *key, const char *value)
 {
 	if (strcmp(key, "verb") == 0)
 		m->verb = strdup(value);
+	else if (strcmp(key, "writable") == 0)
+		m->writable = strcmp(value, "1") == 0;
 	else if (strcmp(key, "control") == 0)
 		m->control = strdup(value);
 	else if (strcmp(key, "daemon") == 0)

@@ -12,8 +12,9 @@
 #include <sys/ioctl.h>
 #include <sys/types.h>
 
-/* Gives "key=value" lines: verb, daemon and supervisor (process ids), control (control.h; when the
- * overlay is in memory), and last the overlay, whose path goes to the end. Cut to fit, terminated.
+/* Gives "key=value" lines: verb, daemon and supervisor (process ids), writable (0, 1), control
+ * (control.h; when the overlay is in memory), and last the overlay, whose path goes to the end. Cut
+ * to fit, terminated.
  */
 #define MOUNT_DESCRIPTION_MAX 12288
 #define MOUNT_IOC_DESCRIBE    _IOR('p', 0x70, char[MOUNT_DESCRIPTION_MAX])
@@ -26,6 +27,7 @@ struct mount {
 	bool stale;           /* its daemon is gone */
 	bool covered;         /* something else is mounted on it */
 	char *verb, *overlay; /* NULL when it does not answer; overlay "" = none */
+	bool writable;        /* what is written to it is taken */
 	char *control;        /* NULL: it has none */
 	pid_t daemon, supervisor;
 };

@@ -421,6 +421,12 @@ static int check_operands(const struct command *command, struct cli *cli)
 	return EXIT_USAGE;
 }
 
+/* What getopt_long looked at last, and not the value that came with it. */
+static const char *last_option(char **argv)
+{
+	return argv[optind - (optarg && optarg == argv[optind - 1] ? 2 : 1)];
+}
+
 int cli_parse(const struct command *command, int argc, char **argv, struct cli *cli)
 {
 	int c, status = EXIT_OK;
@@ -449,7 +455,7 @@ int cli_parse(const struct command *command, int argc, char **argv, struct cli *
 			return EXIT_USAGE;
 		}
 		if (c == '?' || !takes(command, c)) {
-			complain("%s: %s: no such option", command->name, argv[optind - 1]);
+			complain("%s: %s: no such option", command->name, last_option(argv));
 			return EXIT_USAGE;
 		}
 		status = take(cli, command, c);

@@ -16,18 +16,19 @@
 #include "cli.h"
 #include "mounts.h"
 
-static bool is_empty(const char *dir)
+/* 0, -ENOTEMPTY, or why that cannot be told. */
+static int check_empty(const char *dir)
 {
 	DIR *d = opendir(dir);
 	struct dirent *e;
 	bool empty = true;
 
 	if (!d)
-		return false;
+		return -errno;
 	while (empty && (e = readdir(d)))
 		empty = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0;
 	closedir(d);
-	return empty;
+	return empty ? 0 : -ENOTEMPTY;
 }
 
 /* Whoever can rename the mount point away could put another directory in its place. */
@@ -50,6 +51,7 @@ static bool parent_is_safe(int fd)
 static int open_and_check(struct place *place)
 {
 	char self[64];
+	int r;
 
 	place->fd = open(place->dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	snprintf(self, sizeof self, "/proc/self/fd/%d", place->fd);
@@ -59,8 +61,10 @@ static int open_and_check(struct place *place)
 	else if (access(self, W_OK) != 0)
 		complain("%s: %s, a mount point must be writable by you", place->dir,
 		         strerror(errno));
-	else if (!is_empty(self))
+	else if ((r = check_empty(self)) == -ENOTEMPTY)
 		complain("%s: the directory is not empty", place->dir);
+	else if (r)
+		complain("%s: %s", place->dir, strerror(-r));
 	else if (!parent_is_safe(place->fd))
 		complain("%s: its parent directory can be written to by others and is not sticky",
 		         place->dir);
