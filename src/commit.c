@@ -36,25 +36,16 @@ struct commit {
 	uint8_t merged[32]; /* fingerprint of what the overlay shows */
 };
 
-/* An undo overlay of this very commit, never used: it is for the image as it will be. */
-static bool is_undo(const struct commit *c, const struct ovl_header *h)
-{
-	return memcmp(h->base.quick, c->merged, sizeof c->merged) == 0 &&
-	       memcmp(&h->base.seed, &c->top.f.h.base.seed, sizeof h->base.seed) == 0 &&
-	       le64_get(h->base.ino) == 0 && !h->parent[0];
-}
-
 static int check_relatives(struct commit *c, struct platter_error *err)
 {
 	int r = family_read(c->top.path, &c->top.f, &c->family, err);
 
 	/* Where a commit was cut off, it is too late to ask. */
-	for (size_t i = c->family.below; !r && !c->resumed && i < c->family.count; i++)
-		if (!is_undo(c, &c->family.members[i].h))
-			r = err_set(err, EBUSY,
-			            "%s does not lie below it and would not fit the image any "
-			            "more; platter discard removes it",
-			            c->family.members[i].path);
+	if (!r && !c->resumed && c->family.count > c->family.below)
+		return err_set(err, EBUSY,
+		               "%s does not lie below it and would not fit the image any more; "
+		               "platter discard removes it",
+		               c->family.members[c->family.below].path);
 	return r;
 }
 
@@ -106,6 +97,38 @@ static int prepare(struct commit *c, const char *image, struct platter_error *er
 
 /* ---- undo ---- */
 
+/* The number of the overlay's header before the commit marked it. */
+static uint64_t unmarked_hseq(const struct commit *c)
+{
+	return le64_get(c->top.f.h.hseq) - c->resumed;
+}
+
+/*
+ * Whether h is an undo of this very commit, made when the overlay held what it holds now, and never
+ * used since. No fingerprint would do: a write may be where it does not look.
+ */
+static bool is_undo(const struct commit *c, const struct ovl_header *h)
+{
+	return !h->parent[0] && le64_get(h->base.ino) == 0 &&
+	       memcmp(h->parent_uuid, c->top.f.h.uuid, sizeof h->parent_uuid) == 0 &&
+	       le64_get(h->parent_hseq) == unmarked_hseq(c);
+}
+
+/* It is for the image as it will be. Times and inode are left out: they are of a moment to come. */
+static int describe_undo(struct commit *c, struct ovl_header *h)
+{
+	const struct ovl_base *base = &c->top.f.h.base;
+
+	h->base.virtual_size = base->virtual_size;
+	h->base.file_size = base->file_size;
+	h->base.format = base->format;
+	ovl_header_set_hint(h, c->p->path);
+	memcpy(h->parent_uuid, c->top.f.h.uuid, sizeof h->parent_uuid);
+	h->parent_hseq = le64_put(unmarked_hseq(c));
+	return overlay_fingerprint(overlay_dev(c->p->overlay), le64_get(h->base.seed),
+	                           h->base.quick);
+}
+
 static int write_undo(struct commit *c, struct newfile *n, const struct platter_progress *progress,
                       struct platter_error *err)
 {
@@ -117,15 +140,9 @@ static int write_undo(struct commit *c, struct newfile *n, const struct platter_
 
 	if (r)
 		return r;
-	/* Times and inode are left out: they are those of a moment to come. */
-	h.base = (struct ovl_base){
-		.virtual_size = c->top.f.h.base.virtual_size,
-		.file_size = c->top.f.h.base.file_size,
-		.seed = c->top.f.h.base.seed,
-		.format = c->top.f.h.base.format,
-	};
-	memcpy(h.base.quick, c->merged, sizeof h.base.quick);
-	ovl_header_set_hint(&h, c->p->path);
+	r = describe_undo(c, &h);
+	if (r)
+		return err_set(err, -r, "the disk cannot be fingerprinted: %s", strerror(-r));
 	r = ovl_file_format(n->fd, &h, &io, err);
 	if (!r)
 		r = overlay_start(io, &h, 1, c->p->image, mode, NULL, &undo, err);

@@ -266,6 +266,8 @@ static int start(struct ovl_file *f, const struct overlay_request *req,
 
 	if (!r && !committing)
 		r = overlay_base_match(req->id, &f->h.base, &moved, err);
+	if (!r && !req->read_only)
+		overlay_finish_snapshot(req->path, &f->h);
 	if (!r)
 		r = overlay_layers_open(req->path, &f->h, req->live, req->base, &lower, err);
 	if (r)

@@ -15,7 +15,8 @@
  *
  * Overlays form a chain. One with a parent (OVL_INCOMPAT_LAYERED) stands over the frozen overlay of
  * that name in its own folder: where its bit is 0, the parent decides. The parent is known by uuid
- * and by the hseq of the header that froze it, which no other header of it ever has.
+ * and by the hseq of the header that froze it, which no other header of it ever has. The undo of a
+ * commit has no parent, but these two of the overlay that was committed, as it was before.
  */
 #ifndef PLATTER_OVERLAY_FORMAT_H
 #define PLATTER_OVERLAY_FORMAT_H

@@ -110,3 +110,26 @@ int overlay_layers_open(const char *path, const struct ovl_header *h, bool live,
 	free(parent);
 	return r;
 }
+
+void overlay_finish_snapshot(const char *path, const struct ovl_header *h)
+{
+	enum ovl_lock lock = OVL_LOCK_NONE;
+	struct ovl_file f;
+	char *parent;
+
+	/* Looked at first: a lock would be in the way of others, and is seldom needed. */
+	while (h->parent[0] && overlay_parent_open(path, h, lock, &parent, &f, NULL) == 0) {
+		bool sealed = f.h.state == OVL_SEALED;
+
+		free(parent);
+		if (!sealed && lock == OVL_LOCK_EXCLUSIVE) {
+			f.h.state = OVL_SEALED;
+			(void)ovl_file_put_header(&f);
+			sealed = true;
+		}
+		lock = OVL_LOCK_EXCLUSIVE;
+		ovl_file_close(&f);
+		if (sealed)
+			return;
+	}
+}

@@ -170,30 +170,6 @@ static int check_allowed(const struct ovl_header *h, unsigned allow, struct plat
 	return 0;
 }
 
-/*
- * The layer that it stands on may not be marked as frozen yet; see check_parent in
- * overlay-layers.c. What stands in the way of that shows when the layer is needed.
- */
-static void finish_snapshot(const struct ovl_top *t)
-{
-	struct ovl_file f;
-	char *parent;
-
-	if (!t->f.h.parent[0] ||
-	    overlay_parent_open(t->path, &t->f.h, OVL_LOCK_NONE, &parent, &f, NULL) != 0)
-		return;
-	free(parent);
-	if (f.h.state != OVL_SEALED) {
-		ovl_file_close(&f);
-		if (overlay_parent_open(t->path, &t->f.h, OVL_LOCK_EXCLUSIVE, &parent, &f, NULL))
-			return;
-		free(parent);
-		f.h.state = OVL_SEALED;
-		(void)ovl_file_put_header(&f);
-	}
-	ovl_file_close(&f);
-}
-
 int ovl_top_open(const char *path, unsigned allow, struct ovl_top *t, struct platter_error *err)
 {
 	int r;
@@ -206,7 +182,7 @@ int ovl_top_open(const char *path, unsigned allow, struct ovl_top *t, struct pla
 	if (!r)
 		r = check_allowed(&t->f.h, allow, err);
 	if (!r)
-		finish_snapshot(t);
+		overlay_finish_snapshot(t->path, &t->f.h);
 	return r;
 }
 

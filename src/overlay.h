@@ -226,6 +226,12 @@ int overlay_layers_open(const char *path, const struct ovl_header *h, bool live,
 int overlay_parent_open(const char *path, const struct ovl_header *h, enum ovl_lock lock,
                         char **parent, struct ovl_file *f, struct platter_error *err);
 
+/*
+ * Freeze the layer that the overlay at path with header h stands on, where a snapshot was cut off
+ * before it did. What stands in the way of that shows when the layer is needed.
+ */
+void overlay_finish_snapshot(const char *path, const struct ovl_header *h);
+
 /* ---- the base (overlay-base.c) ---- */
 
 /* sha256 of a sample of disk that seed chooses. */

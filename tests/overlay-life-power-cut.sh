@@ -169,7 +169,7 @@ def cuts(command, rng, count):
                 if kind != "link" and lost in now:
                     gone[lost] = now[lost]
                 rename(now, *op)
-        for _ in range(count):
+        for _ in range(count * (5 if pending else 1)):
             names, keep = dict(durable), rng.choice((0, 0.5, 1))
             for op in pending:
                 if rng.random() < keep:

@@ -74,6 +74,13 @@ after_snapshot_back() {
 	change changes disk.img 'put(1 << 20, b"third")'
 }
 
+# And with nothing but an attach.
+after_snapshot_attached() {
+	[ -e changes.s2 ] && [ "$(stat -c %i changes)" != "$(stat -c %i changes.s2)" ] || return 0
+	change changes disk.img 'put(1 << 20, b"third")'
+	refused "frozen layer" attach -q disk.img mnt --overlay=changes.s2
+}
+
 after_rollback() {
 	shows_one_of second first
 	expect 0 "$PLATTER" rollback --yes changes s1
@@ -122,6 +129,7 @@ at_each_step() { # CHECK COMMAND...
 }
 at_each_step after_snapshot snapshot changes s2
 at_each_step after_snapshot_back snapshot changes s2
+at_each_step after_snapshot_attached snapshot changes s2
 at_each_step after_rollback rollback --yes changes s1
 at_each_step after_flatten flatten -q changes
 [ $kills -ge 20 ] || fail "only $kills kills"
