@@ -360,7 +360,7 @@ int export_qcow2(struct export *x)
 	int r;
 
 	if (size > DISK_MAX)
-		return err_set(x->err, EFBIG, "%s: a disk of %llu bytes, in qcow2 at most %llu",
+		return err_set(x->err, EOVERFLOW, "%s: a disk of %llu bytes, in qcow2 at most %llu",
 		               x->dst, (unsigned long long)size, (unsigned long long)DISK_MAX);
 	w = calloc(1, sizeof *w);
 	if (w) {

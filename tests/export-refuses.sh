@@ -79,11 +79,23 @@ full_disk() {
 		refused 2 'to/new: cannot be written: No space left on device' $how changes to/new
 	done
 	expect 0 "$PLATTER" export --thin changes to/thin
+	# A name that is taken is seen before anything is copied.
+	refused 2 'to/thin: cannot be made: File exists' changes to/thin
 	expect 0 rm to/thin
 	expect 0 umount to
 }
 expect 0 mount -t tmpfs -o size=1m none to
 full_disk
+
+# More than QEMU opens.
+mkdir large
+expect 0 mount -t tmpfs -o size=1m none large
+if truncate -s 2200T large/disk.img 2>/dev/null; then
+	attach large/disk.img mnt --overlay=large/changes
+	detach mnt
+	refused 32 'to/new: a disk of 2418925581107200 bytes, in qcow2 at most 2251799813685248' \
+		--format qcow2 large/changes to/new
+fi
 if losetup -f >/dev/null 2>&1 && grep -qw ext4 /proc/filesystems && command -v mkfs.ext4 >/dev/null
 then
 	truncate -s 2M host.img

@@ -70,6 +70,19 @@ mv moved again
 good again/thin ./nbd:disk.img
 same "image" "$(sha256 again/nbd:disk.img)" "$before"
 
+# A name that is longer than qcow2 can hold; beside it the plain one will do.
+deep=again
+for name in {1..5}; do deep+=/$(printf "%0210d" "$name"); done
+mkdir -p "$deep"
+mv again/nbd:disk.img "$deep/disk.img"
+expect 32 "$PLATTER" export --thin --base "$deep/disk.img" changes toolong
+grep -q '^platter: toolong: the image.s name has [0-9]* bytes, in qcow2 at most 1023' err ||
+	fail "the message on a long name"
+[ ! -e toolong ] || fail "a file was left"
+expect 0 "$PLATTER" export --thin --base "$deep/disk.img" changes "$deep/thin"
+ln -s "$deep" short
+good short/thin disk.img
+
 # No difference at all.
 head -c 1M /dev/urandom >same.img
 attach same.img mnt --overlay=same
