@@ -91,7 +91,8 @@ struct writer {
 	be64 l2[L2_ENTRIES];
 	uint64_t l2_index;
 	bool l2_used;
-	char original[EXPORT_STEP]; /* what .buf is compared with */
+	char original[EXPORT_STEP];     /* what .buf is compared with */
+	char backing[NAME_MAX_LEN + 1]; /* with .original */
 };
 
 static uint64_t clusters(uint64_t bytes)
@@ -298,33 +299,27 @@ static int backing_name(struct export *x, char name[NAME_MAX_LEN + 1])
 }
 
 /* Extensions and the backing file's name, behind the header. */
-static int put_backing(struct writer *w, char *cluster)
+static void put_backing(struct writer *w, char *cluster)
 {
 	struct qcow2_header *h = (struct qcow2_header *)cluster;
 	const char *format = platter_format(w->x->p);
 	struct qcow2_extension ext = {be32_put(EXT_BACKING_FMT),
 	                              be32_put((uint32_t)strlen(format))};
-	char name[NAME_MAX_LEN + 1];
 	size_t at = sizeof *h;
-	int r = backing_name(w->x, name);
 
-	if (r)
-		return r;
 	memcpy(cluster + at, &ext, sizeof ext);
 	at += sizeof ext;
 	memcpy(cluster + at, format, strlen(format));
 	at = align_up(at + strlen(format), 8);
 	at += sizeof ext; /* zeros: the end of the extensions */
-	memcpy(cluster + at, name, strlen(name));
+	memcpy(cluster + at, w->backing, strlen(w->backing));
 	h->backing_file_offset = be64_put(at);
-	h->backing_file_size = be32_put((uint32_t)strlen(name));
-	return 0;
+	h->backing_file_size = be32_put((uint32_t)strlen(w->backing));
 }
 
 static int put_first_cluster(struct writer *w, uint64_t l1, uint64_t refcounts, uint64_t table)
 {
 	struct qcow2_header *h = (struct qcow2_header *)w->x->buf;
-	int r;
 
 	memset(h, 0, CLUSTER);
 	memcpy(&h->magic, "QFI\xfb", 4);
@@ -337,15 +332,18 @@ static int put_first_cluster(struct writer *w, uint64_t l1, uint64_t refcounts, 
 	h->refcount_table_clusters = be32_put((uint32_t)table);
 	h->refcount_order = be32_put(4);
 	h->header_length = be32_put(sizeof *h);
-	r = w->x->original ? put_backing(w, w->x->buf) : 0;
-	return r ? r : export_write(w->x, h, CLUSTER, 0);
+	if (w->x->original)
+		put_backing(w, w->x->buf);
+	return export_write(w->x, h, CLUSTER, 0);
 }
 
 static int put_all(struct writer *w)
 {
 	uint64_t l1, refcounts, table;
-	int r = put_data(w);
+	int r = w->x->original ? backing_name(w->x, w->backing) : 0;
 
+	if (!r)
+		r = put_data(w);
 	if (!r)
 		r = put_l1(w, &l1);
 	if (!r)
