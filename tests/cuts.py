@@ -307,6 +307,14 @@ CHECKERS = {"ext4": ("e2fsck", "-fn"), "xfs": ("xfs_repair", "-n")}
 MOUNT_OPTIONS = {"ext4": "defaults", "xfs": "nouuid"}
 
 
+def backing_file(loop):
+    try:
+        with open("/sys/block/%s/loop/backing_file" % os.path.basename(loop)) as f:
+            return f.read().rstrip("\n")
+    except OSError:  # none
+        return None
+
+
 def recover_and_compare(kind, node, top, want):
     loop = run("losetup", "-f", "--show", node).strip()
     try:
@@ -318,7 +326,7 @@ def recover_and_compare(kind, node, top, want):
             run("umount", top)
     finally:
         run("losetup", "-d", loop)
-        while os.path.exists("/sys/block/%s/loop/backing_file" % os.path.basename(loop)):
+        while backing_file(loop) == node:  # another worker may have the device by now
             time.sleep(0.002)
     run(*CHECKERS[kind], node)
 

@@ -17,4 +17,4 @@ fill_base
 head -c 15M /dev/urandom >top/filler # leaves not much other room
 mkfs.ext4 -q -F -b 1024 -J size=4 -d top -E offset=$((start * 512)) disk.img 32M >log 2>&1 ||
 	fail "$(cat log)"
-cut_power ext4 parts/1 200 150
+cut_power ext4 parts/1 200 100
