@@ -338,19 +338,25 @@ static void put_subset(struct crashio *c)
 
 void crashio_cut(struct crashio *c)
 {
-	size_t upto;
+	unsigned kind = (crash_random(&c->random) >> 8) % 4;
+	size_t upto = c->npending;
+	const struct crash_write *missing = NULL;
 
 	c->cut_number++;
 	if (c->npending == 0)
 		return;
-	if ((crash_random(&c->random) >> 8) % 4) {
-		put_subset(c);
-	} else {
+	if (kind == 0) /* in order, up to some write */
 		upto = (crash_random(&c->random) >> 8) % (c->npending + 1);
-		for (size_t i = 0; i < upto; i++)
+	else if (kind == 1) /* all but one */
+		missing = any_pending(c);
+	else
+		put_subset(c);
+	for (size_t i = 0; kind < 2 && i < upto; i++)
+		if (&c->pending[i] != missing)
 			put(c, &c->pending[i], c->pending[i].data);
-	}
-	put_garbage(c);
+	/* Garbage makes a page of the map bad, whatever else is in it. */
+	if ((crash_random(&c->random) >> 8) % 4 == 0)
+		put_garbage(c);
 }
 
 /* What a failed sync dropped can be read until now. */

@@ -105,7 +105,7 @@ static void choose_windows(void)
 	                                1 << 1 | 1 << 2, 1 << 4 | 1 << 3, 1 << 4 | 1 << 5};
 
 	x.m->windows =
-		random_below(3) ? pairs[random_below(sizeof pairs)] : 1u << random_below(WINDOWS);
+		random_below(4) ? pairs[random_below(sizeof pairs)] : 1u << random_below(WINDOWS);
 	x.m->narrow = random_below(2);
 }
 

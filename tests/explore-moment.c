@@ -21,15 +21,34 @@
 
 struct explorer x;
 
-void explore_cuts(int n)
+/* With a part of the map anything may come and go; else what was not written stays mostly. */
+static void look_at_cuts(int n, bool everything)
 {
 	for (int i = 0; i < n; i++) {
 		crashio_cut(x.io);
-		model_look(x.io, x.states % 16 == 0);
+		model_look(x.io, everything || x.states % 16 == 0);
 	}
 }
 
+void explore_cuts(int n)
+{
+	look_at_cuts(n, false);
+}
+
 /* ---- calls that the model follows ---- */
+
+static void begin_flush(void)
+{
+	x.flushing++;
+	x.m->flushing = true;
+	explore_moment(NULL, CRASH_BEFORE_FLUSH);
+}
+
+static void end_flush(void)
+{
+	x.flushing--;
+	__atomic_store_n(&x.m->flushing, x.flushing > 0, __ATOMIC_SEQ_CST);
+}
 
 int explore_flush(void)
 {
@@ -37,10 +56,9 @@ int explore_flush(void)
 	int r;
 
 	model_mark(&marks);
-	x.flushing++;
-	explore_moment(NULL, CRASH_BEFORE_FLUSH);
+	begin_flush();
 	r = overlay_flush(x.o);
-	x.flushing--;
+	end_flush();
 	x.io->fail_pwrite = 0;
 	if (!r)
 		model_advance(&marks);
@@ -64,12 +82,11 @@ int explore_finish(void)
 	int r, slot;
 
 	model_mark(&marks);
-	x.flushing++;
 	x.closing = true;
-	explore_moment(NULL, CRASH_BEFORE_FLUSH);
+	begin_flush();
 	r = overlay_finish(x.o);
+	end_flush();
 	x.closing = false;
-	x.flushing--;
 	if (r)
 		return r;
 	model_advance(&marks);
@@ -172,19 +189,23 @@ static void others_act(enum crash_moment when)
 
 void explore_moment(void *arg, enum crash_moment when)
 {
+	bool map = x.flushing && when >= CRASH_BEFORE_META && when <= CRASH_BEFORE_SYNC;
+
 	(void)arg;
 	if (x.busy || !x.o || is_racer)
 		return;
-	if (x.child && killed_now(when))
-		raise(x.stop_for_steps ? SIGSTOP : SIGKILL);
 	x.busy = true;
+	if (x.child && killed_now(when)) {
+		raise(x.stop_for_steps ? SIGSTOP : SIGKILL);
+		return; /* with no more moments, only steps */
+	}
 	fail_calls(when);
 	if (!racer.running && !x.closing)
 		others_act(when);
 	if (x.exploring)
-		explore_cuts(x.cuts);
+		look_at_cuts(map ? 2 * x.cuts : x.cuts, map);
 	x.busy = false;
-	if (!racer.running && due(&x.end_in))
+	if (!racer.running && (map || !x.end_at_map) && due(&x.end_in))
 		longjmp(x.end, x.ending);
 }
 

@@ -74,10 +74,13 @@ static void plan_session(void)
 {
 	unsigned kind = random_below(8);
 
-	x.exploring = true;
+	x.exploring = !x.by_steps;
 	x.busy = x.closing = false;
 	x.flushing = x.writing = 0;
-	x.end_in = kind < 4 ? 1 + random_below(kind < 2 ? 20 : 200) : 0;
+	x.end_at_map = random_below(3);
+	x.end_in = 1 + random_below(x.end_at_map ? 12 : kind < 3 ? 20 : 100);
+	if (x.by_steps || kind > 5)
+		x.end_in = 0;
 	x.ending = random_below(3) ? ENDS_POWER_CUT : ENDS_KILLED;
 	x.fail_sync_in = random_below(12) == 0 ? 1 + random_below(20) : 0;
 	x.no_room_in = random_below(12) == 0 ? 1 + random_below(40) : 0;
@@ -123,7 +126,8 @@ static enum ending session(void)
 {
 	if (!explore_open())
 		return ENDS_KILLED;
-	explore_work(5 + random_below(40));
+	/* Soon all blocks are there, and flushes write no map any more. */
+	explore_work(3 + random_below(random_below(3) ? 10 : 40));
 	if (random_below(2)) {
 		if (explore_finish() == 0)
 			explore_cuts(x.cuts);
@@ -158,15 +162,19 @@ static void one_session(void)
 	plan_session();
 	how = setjmp(x.end);
 	if (how == 0)
-		how = random_below(2) ? session() : explore_supervised();
+		how = x.by_steps || random_below(3) == 0 ? explore_supervised() : session();
 	explore_end_session(how);
 }
 
 static void one_life(void)
 {
+	unsigned sessions;
+
 	new_file(x.seed + x.lives, x.lives % 2 ? 0xaa : 0);
 	model_reset();
-	for (unsigned sessions = 1 + random_below(8); sessions > 0 && !enough(); sessions--)
+	/* Cheap ones, since it takes many to hit two instructions. */
+	x.by_steps = random_below(4) == 0;
+	for (sessions = 1 + random_below(6); sessions > 0 && !enough(); sessions--)
 		one_session();
 	crashio_free(x.io);
 }

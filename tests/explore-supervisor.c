@@ -32,7 +32,7 @@ static void serve(void)
 	x.no_room_in = random_below(16) == 0 ? 1 + random_below(30) : 0;
 	if (x.stop_for_steps && ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
 		x.stop_for_steps = false; /* not allowed here: killed in the call itself */
-	explore_work(5 + random_below(25));
+	explore_work(3 + random_below(x.by_steps ? 8 : 25));
 	if (random_below(2))
 		explore_finish();
 	_exit(0);
@@ -49,7 +49,8 @@ static int wait_for(pid_t pid)
 
 /*
  * The child has stopped in a call: let it run that many instructions more, or until it has made
- * that many changes to what the overlay shares, and to the end of what it notes for this test.
+ * that many changes to what the overlay shares, or to the end of the flush; in any case to the
+ * end of what it notes for this test.
  */
 static int step(pid_t pid, uint32_t instructions, uint32_t changes)
 {
@@ -57,7 +58,8 @@ static int step(pid_t pid, uint32_t instructions, uint32_t changes)
 	int status = 0;
 
 	memcpy(before, x.shared, sizeof before);
-	while ((instructions > 0 && changes > 0) ||
+	while ((instructions > 0 && changes > 0 &&
+	        __atomic_load_n(&x.m->flushing, __ATOMIC_SEQ_CST)) ||
 	       __atomic_load_n(&x.io->recording, __ATOMIC_SEQ_CST)) {
 		instructions -= instructions > 0;
 		if (ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) < 0)
@@ -80,9 +82,9 @@ static void run_child(void)
 	int status;
 	pid_t pid;
 
-	x.stop_for_steps = random_below(3) == 0;
-	x.kill_in = 1 + random_below(x.stop_for_steps ? 12 : 80);
-	changes = 1 + random_below(6);
+	x.stop_for_steps = x.by_steps;
+	x.kill_in = 1 + random_below(x.by_steps ? 8 : 60);
+	changes = 1 + random_below(4);
 	pid = fork();
 	CHECK(pid >= 0);
 	if (pid == 0)
@@ -103,7 +105,9 @@ enum ending explore_supervised(void)
 	run_child();
 	x.io->show_cut = false;
 	x.io->fail_sync = x.io->fail_pwrite = 0;
+	x.exploring = !x.by_steps || random_below(8) == 0;
 	/* The supervisor may meet the end of everything as well. */
+	x.end_at_map = false;
 	x.end_in = random_below(3) == 0 ? 1 + random_below(16) : 0;
 	if (explore_finish() == 0)
 		explore_cuts(2 * x.cuts);

@@ -40,6 +40,7 @@ struct model {
 	uint64_t tag;     /* the last value written */
 	unsigned windows; /* the ones in use, a bit each */
 	bool narrow;      /* and only the two blocks in their middle */
+	bool flushing;    /* the overlay is, or closes */
 };
 
 /* What a flush will have made durable when it returns. */
@@ -87,6 +88,7 @@ struct explorer {
 	bool exploring, busy;
 	bool closing;          /* in overlay_finish: nobody writes any more */
 	int flushing, writing; /* inside such a call */
+	bool end_at_map;       /* only moments in which the map is written count for: */
 	unsigned end_in;       /* moments until the session is cut off; 0: it is not */
 	enum ending ending;    /* how */
 	unsigned fail_sync_in; /* moments until a sync fails; 0: none does */
@@ -98,6 +100,7 @@ struct explorer {
 	bool child;
 	unsigned kill_in;      /* moments until it is killed; 0: it is not */
 	bool stop_for_steps;   /* ... by its parent, after some more instructions */
+	bool by_steps;         /* a life in which all are */
 	bool kill_when_failed; /* ... when a sync has failed that nobody else knows of */
 
 	const uint8_t *mapped; /* by the last mmap */

@@ -155,7 +155,7 @@ try() {
 		! link_explorer "./$name" "$name.o" $(ls good/*.o | grep -v "/$object") 2>>"$name.err"; then
 		echo "BAD $name: does not build: $(grep -m 1 -E 'error|undefined' "$name.err")"
 	else
-		out=$(timeout 60 "./$name" 30 1 1000000 2>&1)
+		out=$(timeout 300 "./$name" 200 1 1000000 2>&1)
 		case $out in
 		*LOST*) echo "ok $name: ${out#*LOST }" ;;
 		*) echo "BAD $name: not found: $out" ;;
