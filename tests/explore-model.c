@@ -106,7 +106,8 @@ static void choose_windows(void)
 
 	x.m->windows =
 		random_below(4) ? pairs[random_below(sizeof pairs)] : 1u << random_below(WINDOWS);
-	x.m->narrow = random_below(2);
+	x.m->narrow = !x.by_steps && random_below(2);
+	x.m->small = x.by_steps || random_below(2);
 }
 
 void model_reset(void)
@@ -222,8 +223,8 @@ int model_write(struct overlay *o)
 	from = x.m->narrow ? (window[w].blocks / 2 - 1) * PER_BLOCK : 0;
 	to = x.m->narrow ? from + 2 * PER_BLOCK : sectors_of(w);
 	s = from + random_below(to - from);
-	n = 1 + random_below(24);
-	if (random_below(2)) { /* whole blocks */
+	n = 1 + random_below(x.m->small ? 4 : 24);
+	if (!x.m->small && random_below(2)) { /* whole blocks */
 		s -= s % PER_BLOCK;
 		n += PER_BLOCK - n % PER_BLOCK;
 	}

@@ -171,9 +171,9 @@ static void one_life(void)
 	unsigned sessions;
 
 	new_file(x.seed + x.lives, x.lives % 2 ? 0xaa : 0);
-	model_reset();
 	/* Cheap ones, since it takes many to hit two instructions. */
 	x.by_steps = random_below(4) == 0;
+	model_reset();
 	for (sessions = 1 + random_below(6); sessions > 0 && !enough(); sessions--)
 		one_session();
 	crashio_free(x.io);

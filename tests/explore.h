@@ -40,6 +40,7 @@ struct model {
 	uint64_t tag;     /* the last value written */
 	unsigned windows; /* the ones in use, a bit each */
 	bool narrow;      /* and only the two blocks in their middle */
+	bool small;       /* and little at a time, so that it takes long until all is there */
 	bool flushing;    /* the overlay is, or closes */
 };
 

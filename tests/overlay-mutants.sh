@@ -109,7 +109,7 @@ in_engine supervisor-misses-a-failed-sync overlay_finish \
 	's/o->io->ops->sync_anew(o->io);/0;/'
 in_engine supervisor-sees-a-failed-sync-too-late overlay_finish '
 	s/: o->io->ops->sync_anew(o->io);/: 0;/
-	s/r = put_header/if (!o->io->ops->sync_anew(o->io)) &/'
+	s/r = put_header/r = o->io->ops->sync_anew(o->io) ?: put_header/'
 # Between two instructions of the killed process.
 in_engine page-neither-dirty-nor-being-flushed take_snapshot '
 	/__atomic_store_n(&p->flushing, 1/d
