@@ -160,7 +160,9 @@ static bool due(unsigned *countdown)
 static void fail_calls(enum crash_moment when)
 {
 	x.io->fail_sync = when == CRASH_BEFORE_SYNC && due(&x.fail_sync_in) ? EIO : 0;
-	x.io->fail_pwrite = x.flushing && due(&x.no_room_in) ? ENOSPC : 0;
+	x.io->fail_pwrite = 0;
+	if (x.flushing && due(&x.fail_pwrite_in))
+		x.io->fail_pwrite = random_below(3) ? ENOSPC : EIO;
 }
 
 /* Whether this child has come to its end. */

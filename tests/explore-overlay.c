@@ -83,7 +83,7 @@ static void plan_session(void)
 		x.end_in = 0;
 	x.ending = random_below(3) ? ENDS_POWER_CUT : ENDS_KILLED;
 	x.fail_sync_in = random_below(12) == 0 ? 1 + random_below(20) : 0;
-	x.no_room_in = random_below(12) == 0 ? 1 + random_below(40) : 0;
+	x.fail_pwrite_in = random_below(12) == 0 ? 1 + random_below(40) : 0;
 	/* A thread that waits for this one cannot be left behind. */
 	x.racer_in = !x.end_in && random_below(4) == 0 ? 1 + random_below(60) : 0;
 }

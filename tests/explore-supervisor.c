@@ -29,7 +29,7 @@ static void serve(void)
 		x.racer_in = 0;
 	x.fail_sync_in = random_below(8) == 0 ? 1 + random_below(8) : 0;
 	x.kill_when_failed = random_below(2);
-	x.no_room_in = random_below(16) == 0 ? 1 + random_below(30) : 0;
+	x.fail_pwrite_in = random_below(16) == 0 ? 1 + random_below(30) : 0;
 	if (x.stop_for_steps && ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
 		x.stop_for_steps = false; /* not allowed here: killed in the call itself */
 	explore_work(3 + random_below(x.by_steps ? 8 : 25));

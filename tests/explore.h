@@ -87,14 +87,14 @@ struct explorer {
 
 	/* What may happen in a moment; reset when a session begins. */
 	bool exploring, busy;
-	bool closing;          /* in overlay_finish: nobody writes any more */
-	int flushing, writing; /* inside such a call */
-	bool end_at_map;       /* only moments in which the map is written count for: */
-	unsigned end_in;       /* moments until the session is cut off; 0: it is not */
-	enum ending ending;    /* how */
-	unsigned fail_sync_in; /* moments until a sync fails; 0: none does */
-	unsigned no_room_in;   /* ... until the map cannot be written once */
-	unsigned racer_in;     /* ... until a second thread flushes as well */
+	bool closing;            /* in overlay_finish: nobody writes any more */
+	int flushing, writing;   /* inside such a call */
+	bool end_at_map;         /* only moments in which the map is written count for: */
+	unsigned end_in;         /* moments until the session is cut off; 0: it is not */
+	enum ending ending;      /* how */
+	unsigned fail_sync_in;   /* moments until a sync fails; 0: none does */
+	unsigned fail_pwrite_in; /* ... until the map cannot be written once */
+	unsigned racer_in;       /* ... until a second thread flushes as well */
 	jmp_buf end;
 
 	/* In a child that serves. */
