@@ -110,13 +110,15 @@ in_engine supervisor-misses-a-failed-sync overlay_finish \
 in_engine supervisor-sees-a-failed-sync-too-late overlay_finish '
 	s/: o->io->ops->sync_anew(o->io);/: 0;/
 	s/r = put_header/r = o->io->ops->sync_anew(o->io) ?: put_header/'
-# Between two instructions of the killed process.
-in_engine page-neither-dirty-nor-being-flushed take_snapshot '
-	/__atomic_store_n(&p->flushing, 1/d
-	s/__atomic_exchange_n(&p->dirty.*/&\n__atomic_store_n(\&p->flushing, 1, __ATOMIC_RELEASE);/'
-in_engine slot-changed-before-its-sequence-number settle '
-	/__atomic_store_n(&p->seq, /d
-	s/__atomic_store_n(&p->slot, .*/&\n__atomic_store_n(\&p->seq, p->seq + 1, __ATOMIC_RELEASE);/'
+# Between two instructions of the killed process; yama may forbid all stepping.
+if [ "$(cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null)" != 3 ]; then
+	in_engine page-neither-dirty-nor-being-flushed take_snapshot '
+		/__atomic_store_n(&p->flushing, 1/d
+		s/__atomic_exchange_n(&p->dirty.*/&\n__atomic_store_n(\&p->flushing, 1, __ATOMIC_RELEASE);/'
+	in_engine slot-changed-before-its-sequence-number settle '
+		/__atomic_store_n(&p->seq, /d
+		s/__atomic_store_n(&p->slot, .*/&\n__atomic_store_n(\&p->seq, p->seq + 1, __ATOMIC_RELEASE);/'
+fi
 
 # Not here, since nothing can come of them: overlay_finish without mark_unsynced (sync_anew syncs
 # as well); a header that is written over the one that holds (the older one, which a torn write
