@@ -169,10 +169,11 @@ def cuts(command, rng, count):
                 if kind != "link" and lost in now:
                     gone[lost] = now[lost]
                 rename(now, *op)
-        for _ in range(count * (5 if pending else 1)):
-            names, keep = dict(durable), rng.choice((0, 0.5, 1))
+        # Any of the names that are not durable, and all but each of them.
+        for lost in [None] * count + pending:
+            names, keep = dict(durable), rng.choice((0, 0.5, 1)) if lost is None else 1
             for op in pending:
-                if rng.random() < keep:
+                if op is not lost and rng.random() < keep:
                     rename(names, *op)
             data = {key: files[key].crash(rng) for key in set(names.values())}
             yield n, step and step[:2], {name: (key, data[key]) for name, key in names.items()}
