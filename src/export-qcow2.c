@@ -84,7 +84,7 @@ _Static_assert(sizeof(struct qcow2_extension) == 8, "extension");
 _Static_assert(EXPORT_UNIT % CLUSTER == 0, "reads are whole clusters");
 
 struct writer {
-	struct export *x;
+	struct export_job *x;
 	uint64_t next; /* where the next cluster of the file goes */
 	be64 *l1;
 	uint32_t l1_size;
@@ -184,7 +184,7 @@ static int put_clusters(struct writer *w, size_t len, uint64_t off)
 /* Whole clusters of the disk, all of one L2 table. */
 static int put_stretch(struct writer *w, size_t n, uint64_t off)
 {
-	struct export *x = w->x;
+	struct export_job *x = w->x;
 	/* The disk may end inside its last cluster; what is behind it has to read as zeros. */
 	size_t inside = (size_t)min64(n, x->from->size - off);
 	int r = begin_l2(w, off);
@@ -268,7 +268,7 @@ static int put_refcounts(struct writer *w, uint64_t *at, uint64_t *table)
 /* ---- the first cluster ---- */
 
 /* Whether the new file is to stand in the image's own folder. */
-static bool beside(struct export *x)
+static bool beside(struct export_job *x)
 {
 	char *image = strdup(x->p->path), *dst = strdup(x->dst);
 	struct stat a, b;
@@ -280,7 +280,7 @@ static bool beside(struct export *x)
 	return same;
 }
 
-static int backing_name(struct export *x, char name[NAME_MAX_LEN + 1])
+static int backing_name(struct export_job *x, char name[NAME_MAX_LEN + 1])
 {
 	const char *plain = strrchr(x->p->path, '/') + 1, *from = x->p->path;
 	const char *before = "";
@@ -351,7 +351,7 @@ static int put_all(struct writer *w)
 	return r ? r : put_first_cluster(w, l1, refcounts, table);
 }
 
-int export_qcow2(struct export *x)
+int export_qcow2(struct export_job *x)
 {
 	uint64_t size = x->from->size;
 	struct writer *w;

@@ -13,7 +13,7 @@
 #define HOLE ((size_t)4096)
 
 /* Write what is not zero: the file is a single hole to begin with. */
-static int write_sparse(struct export *x, const char *buf, size_t len, uint64_t off)
+static int write_sparse(struct export_job *x, const char *buf, size_t len, uint64_t off)
 {
 	int r = 0;
 
@@ -30,7 +30,7 @@ static int write_sparse(struct export *x, const char *buf, size_t len, uint64_t 
 	return r;
 }
 
-int export_raw(struct export *x)
+int export_raw(struct export_job *x)
 {
 	uint64_t size = x->from->size, off = 0;
 	size_t n;

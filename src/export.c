@@ -19,57 +19,80 @@ bool export_zero(const char *buf, size_t len)
 	return len == 0 || (buf[0] == 0 && memcmp(buf, buf + 1, len - 1) == 0);
 }
 
-static int cannot_read(struct export *x, uint64_t len, uint64_t off, int r)
+static int cannot_read(struct export_job *x, uint64_t len, uint64_t off, int r)
 {
 	return err_set(x->err, -r,
 	               "%s: %llu bytes at %llu of %s and its overlay cannot be read: %s", x->dst,
 	               (unsigned long long)len, (unsigned long long)off, x->p->path, strerror(-r));
 }
 
-static int check_stop(struct export *x)
+static int check_stop(struct export_job *x)
 {
 	return x->stop && *x->stop ? err_set(x->err, EINTR, "%s: interrupted", x->dst) : 0;
 }
 
 /* Report how far it is, and hear whether that is far enough. */
-static int step(struct export *x, uint64_t done)
+static int step(struct export_job *x, uint64_t done)
 {
 	if (x->progress)
 		x->progress->step(x->progress->arg, done, x->from->size);
 	return check_stop(x);
 }
 
-/* Whether the stretch that begins at off may have to be copied, and its length. */
-static int look(struct export *x, uint64_t off, bool *copy, uint64_t *len)
+/*
+ * Filesystems may walk over all of a stretch to find its end, so nothing is asked twice: offsets
+ * only grow. An image in one piece under an overlay in thousands is asked for its holes once.
+ */
+static int see(struct dev *dev, uint64_t off, struct export_seen *seen)
 {
 	struct dev_extent ext;
 	int r;
 
-	if (x->original)
-		return overlay_held(x->p->overlay, off, min64(x->from->size - off, LOOK_STEP), copy,
-		                    len);
-	r = dev_extent(x->from, off, &ext);
-	if (r)
-		return r;
-	*copy = !ext.hole;
-	*len = ext.length;
-	return 0;
+	if (off < seen->end)
+		return 0;
+	r = dev_extent(dev, off, &ext);
+	if (!r)
+		*seen = (struct export_seen){.end = off + ext.length, .hole = ext.hole};
+	return r;
 }
 
-int export_next(struct export *x, uint64_t off, uint64_t *found, size_t *len)
+/* Find out what begins at off: .disk. */
+static int look(struct export_job *x, uint64_t off)
 {
-	uint64_t size = x->from->size, at = off, n = 0;
-	bool copy = false;
+	uint64_t n = min64(x->from->size - off, LOOK_STEP);
+	bool held = false;
+	int r = 0;
 
-	for (; at < size; at += n) {
+	if (off < x->disk.end)
+		return 0;
+	if (x->p->overlay)
+		r = overlay_held(x->p->overlay, off, n, &held, &n);
+	if (r)
+		return r;
+	if (x->original) {
+		x->disk = (struct export_seen){.end = off + n, .hole = !held};
+		return 0;
+	}
+	if (held)
+		return see(x->from, off, &x->disk);
+	r = see(x->p->image, off, &x->image);
+	x->disk = (struct export_seen){.end = min64(off + n, x->image.end), .hole = x->image.hole};
+	return r;
+}
+
+int export_next(struct export_job *x, uint64_t off, uint64_t *found, size_t *len)
+{
+	uint64_t size = x->from->size, at;
+
+	for (at = off; at < size; at = x->disk.end) {
 		int r = step(x, at);
 
 		if (r)
 			return r;
-		r = look(x, at, &copy, &n);
+		r = look(x, at);
 		if (r)
 			return cannot_read(x, size - at, at, r);
-		if (copy)
+		if (!x->disk.hole)
 			break;
 	}
 	*found = size;
@@ -77,19 +100,19 @@ int export_next(struct export *x, uint64_t off, uint64_t *found, size_t *len)
 	if (at < size) {
 		/* off is a multiple already, so this does not go back behind it. */
 		*found = align_down(at, EXPORT_UNIT);
-		*len = (size_t)min64(align_up(at + n - *found, EXPORT_UNIT), EXPORT_STEP);
+		*len = (size_t)min64(align_up(x->disk.end - *found, EXPORT_UNIT), EXPORT_STEP);
 	}
 	return 0;
 }
 
-int export_read(struct export *x, struct dev *dev, void *buf, size_t len, uint64_t off)
+int export_read(struct export_job *x, struct dev *dev, void *buf, size_t len, uint64_t off)
 {
 	int r = dev_pread(dev, buf, len, off);
 
 	return r ? cannot_read(x, len, off, r) : 0;
 }
 
-int export_write(struct export *x, const void *buf, size_t len, uint64_t off)
+int export_write(struct export_job *x, const void *buf, size_t len, uint64_t off)
 {
 	int r = dev_pwrite(x->out, buf, len, off);
 
@@ -106,11 +129,6 @@ static int check(struct platter *p, const char *dst, const struct platter_export
 		return err_set(err, EINVAL, "%s: only qcow2 can be thin", dst);
 	if (how->thin && !p->overlay)
 		return err_set(err, EINVAL, "%s: without an overlay there is no difference", dst);
-	if (how->thin && p->disk->size != p->image->size)
-		return err_set(err, EINVAL,
-		               "%s: %llu bytes of a disk of %llu cannot be backed by it", dst,
-		               (unsigned long long)p->disk->size,
-		               (unsigned long long)p->image->size);
 	/* newfile_place would say the same, but after all the copying. */
 	if (lstat(dst, &st) == 0)
 		return err_set(err, EEXIST, "%s: cannot be made: %s", dst, strerror(EEXIST));
@@ -118,7 +136,7 @@ static int check(struct platter *p, const char *dst, const struct platter_export
 }
 
 /* On disk before it has a name, while it can still be given up. */
-static int flush(struct export *x)
+static int flush(struct export_job *x)
 {
 	int r = dev_flush(x->out);
 
@@ -131,7 +149,7 @@ static int flush(struct export *x)
 	return r;
 }
 
-static int copy(struct export *x, const struct platter_export *how)
+static int copy(struct export_job *x, const struct platter_export *how)
 {
 	int r = dev_target(x->fd, DEV_SIZE_MAX, &x->out);
 
@@ -150,9 +168,9 @@ static int copy(struct export *x, const struct platter_export *how)
 int platter_export(struct platter *p, const char *dst, const struct platter_export *how,
                    const struct platter_progress *progress, struct platter_error *err)
 {
-	struct export x = {
+	struct export_job x = {
 		.p = p,
-		.from = p->disk,
+		.from = p->overlay ? overlay_dev(p->overlay) : p->image,
 		.dst = dst,
 		.stop = how->stop,
 		.progress = progress,

@@ -351,8 +351,8 @@ struct platter_export {
 };
 
 /*
- * Make the file dst, a copy of the disk as it is seen through the overlay; it appears when it is
- * whole and on disk, or not at all. What is there already is never replaced (EEXIST). Nothing
+ * Make the file dst, a copy of the whole disk as it is seen through the overlay; it appears when it
+ * is whole and on disk, or not at all. What is there already is never replaced (EEXIST). Nothing
  * may be written to p meanwhile. progress may be NULL. Messages begin with dst.
  */
 int platter_export(struct platter *p, const char *dst, const struct platter_export *how,
