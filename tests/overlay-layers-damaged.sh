@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A layer that is missing, another one, changed since it was frozen, or no file, and headers that
-# name a layer that cannot be: every command refuses in one line that says what is wrong, soon, and
-# changes nothing.
+# name a layer that cannot be: attach, info, flatten and commit refuse in one line that says what is
+# wrong, soon, and change nothing.
 . "${srcdir:-.}/tests/lib.sh" || exit 99
 . "$srcdir/tests/lib-life.sh" || exit 99
 requires_fuse
 
-truncate -s 2M disk.img
+truncate -s 128K disk.img
 mkdir good
 for i in 1 2 3; do
 	change good/changes disk.img "put($i << 14, b'layer $i')"
@@ -62,7 +62,6 @@ broken() {
 	local text=$1
 	(cd dir && find . -type f -exec sha256sum {} + | sort -k 2 && ls -l) >before
 	refused "$text" attach -q dir/disk.img mnt --overlay=dir/changes
-	refused "$text" attach -q -o ro dir/disk.img mnt --overlay=dir/changes
 	refused "$text" info --overlay=dir/changes dir/disk.img
 	refused "$text" flatten dir/changes
 	refused "$text" commit --yes dir/changes
