@@ -78,6 +78,18 @@ static int check_size(const struct ovl_file *f, struct platter_error *err)
 	return 0;
 }
 
+/*
+ * It was not closed. If that was because writing failed, the system holds in its cache what never
+ * reached the disk and believes it to be there. What can be written is, the rest is read anew.
+ */
+static int forget_cached(struct ovl_file *f, struct platter_error *err)
+{
+	if (fdatasync(f->fd) < 0)
+		return err_set(err, errno, "cannot be written to: %s", strerror(errno));
+	(void)posix_fadvise(f->fd, 0, 0, POSIX_FADV_DONTNEED);
+	return ovl_header_read(f->io, false, &f->h, &f->slot, err);
+}
+
 static int lock_and_read(const char *path, enum ovl_lock kind, int wait_ms, struct ovl_file *f,
                          struct platter_error *err)
 {
@@ -93,7 +105,10 @@ static int lock_and_read(const char *path, enum ovl_lock kind, int wait_ms, stru
 		return err_set(err, ESTALE, "was replaced or removed meanwhile");
 	if (fstat(f->fd, &f->st) < 0)
 		return err_set(err, errno, "%s", strerror(errno));
-	return ovl_header_read(f->io, kind != OVL_LOCK_EXCLUSIVE, &f->h, &f->slot, err);
+	r = ovl_header_read(f->io, kind != OVL_LOCK_EXCLUSIVE, &f->h, &f->slot, err);
+	if (!r && kind == OVL_LOCK_EXCLUSIVE && f->h.state == OVL_OPEN)
+		r = forget_cached(f, err);
+	return r;
 }
 
 int ovl_file_open_cut(const char *path, enum ovl_lock kind, int wait_ms, struct ovl_file *f,

@@ -239,6 +239,12 @@ static void mark_unsynced(struct overlay *o)
 	__atomic_store_n(&o->shared->unsynced, 1, __ATOMIC_RELEASE);
 }
 
+/* For going through a large map in steps: whoever sets its first bit is not waited for. */
+static bool page_is_empty(struct overlay *o, uint64_t block)
+{
+	return __atomic_load_n(&page_of(o, block)->state, __ATOMIC_ACQUIRE) == PAGE_EMPTY;
+}
+
 /* How many bytes from off on, up to len, are alike: all in the overlay, or all in the base. */
 static int alike(struct overlay *o, uint64_t off, uint64_t len, bool *present, uint64_t *n)
 {
@@ -255,6 +261,11 @@ static int alike(struct overlay *o, uint64_t off, uint64_t len, bool *present, u
 		if (first)
 			*present = word >> bit & 1;
 		first = false;
+		if (page_is_empty(o, block) && !*present) {
+			block = (block / OVL_BLOCKS_PER_PAGE + 1) * OVL_BLOCKS_PER_PAGE;
+			at = block << OVL_BLOCK_BITS;
+			continue;
+		}
 		word = (*present ? ~word : word) >> bit;
 		same = word ? (unsigned)__builtin_ctzll(word) : 64 - bit;
 		block += same;
@@ -853,7 +864,7 @@ static int adopt_pages(struct overlay *o, struct overlay_io *io, const struct ov
 
 int overlay_adopt(struct overlay *o, struct overlay_io *io, const struct ovl_header *h, int slot)
 {
-	int r = le64_get(h->data_off) == o->data_off ? adopt_pages(o, io, h) : -EINVAL;
+	int r = le64_get(h->virtual_size) == o->dev.size ? adopt_pages(o, io, h) : -EINVAL;
 
 	if (r) {
 		io->ops->close(io);
@@ -886,7 +897,9 @@ static void ovl_close(struct dev *dev)
 	pthread_mutex_destroy(&o->load);
 	pthread_mutex_destroy(&o->flush);
 	pthread_cond_destroy(&o->flushed);
-	if (o->shared)
+	if (o->mode.read_only)
+		free(o->shared);
+	else if (o->shared)
 		munmap(o->shared, o->shared_size);
 	free(o->snapshot);
 	dev_unref(o->base);
@@ -922,19 +935,25 @@ static const struct dev_ops overlay_ops = {
 	.close = ovl_close,
 };
 
-/* Zero-filled memory that a child made by fork shares; it takes room where it is touched. */
+/*
+ * Zero-filled memory that takes room where it is touched. A child made by fork shares it, unless
+ * there is nothing that it could change.
+ */
 static int map_shared(struct overlay *o)
 {
 	uint64_t pages =
 		align_up(sizeof *o->shared + o->npages * sizeof *o->shared->pages, OVL_PAGE_SIZE);
 
 	o->shared_size = pages + o->npages * OVL_PAGE_SIZE;
-	o->shared = mmap(NULL, o->shared_size, PROT_READ | PROT_WRITE,
-	                 MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (o->shared == MAP_FAILED) {
+	if (o->mode.read_only)
+		o->shared = calloc(1, o->shared_size);
+	else
+		o->shared = mmap(NULL, o->shared_size, PROT_READ | PROT_WRITE,
+		                 MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (o->shared == MAP_FAILED)
 		o->shared = NULL;
+	if (!o->shared)
 		return -ENOMEM;
-	}
 	o->map_pages = (struct ovl_page *)((char *)o->shared + pages);
 	return 0;
 }
@@ -984,8 +1003,9 @@ int overlay_start(struct overlay_io *io, const struct ovl_header *h, int slot, s
 	for (int i = 0; i < STRIPES; i++)
 		pthread_mutex_init(&o->granule[i], NULL);
 
-	o->snapshot = malloc(FLUSH_PAGES * sizeof *o->snapshot);
-	r = o->snapshot ? map_shared(o) : -ENOMEM;
+	if (!mode.read_only)
+		o->snapshot = malloc(FLUSH_PAGES * sizeof *o->snapshot);
+	r = o->snapshot || mode.read_only ? map_shared(o) : -ENOMEM;
 	if (r)
 		err_set(err, -r, "no memory for the overlay's map of %llu pages",
 		        (unsigned long long)o->npages);

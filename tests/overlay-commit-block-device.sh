@@ -32,3 +32,12 @@ expect 0 "$PLATTER" commit --yes --base="$loop" undo
 cmp "$loop" old || fail "undone, the device is not what it was"
 losetup -d "$loop"
 same_bytes backing old
+
+# A loop device on an image that is a file holds what it read, and locks nothing.
+truncate -s 4M plain.img
+change more plain.img 'put(1 << 20, random(5000))'
+loop2=$(losetup -f --show "$PWD/plain.img") || skip "needs a second loop device"
+refused "loop device $loop2 is on" commit --yes more
+losetup -d "$loop2"
+wait_for 5 eval "! losetup $loop2 >/dev/null 2>&1"
+expect 0 "$PLATTER" commit --yes more

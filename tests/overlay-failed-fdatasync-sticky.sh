@@ -47,7 +47,10 @@ not mounted "$tmp/mnt" || fail "still mounted"
 expect 0 "$PLATTER" status --json changes
 same "state" "$(json out 'j["clean"], j["in_use"]')" "(False, False)"
 
-attach disk.img mnt --overlay=changes
+# What the system believes to be on disk, and is in its cache only, is not trusted.
+strace -e trace=fdatasync,fadvise64 -o reopen "$PLATTER" attach disk.img mnt --overlay=changes ||
+	fail "attaching again"
+grep -A 1 'fdatasync(' reopen | grep -q 'POSIX_FADV_DONTNEED' || fail "the cache is not emptied: $(cat reopen)"
 peek mnt/disk $(((5 << 20) + 4096)) 7904 | tr -d kept | cmp - /dev/null || fail "flushed data is lost"
 poke mnt/disk 9M works || fail "writing again"
 detach mnt

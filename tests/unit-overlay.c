@@ -213,6 +213,76 @@ static void a_full_disk_is_said_at_the_write_and_can_pass(void)
 	dev_unref(base);
 }
 
+/* More pages than a flush holds images of: it goes in rounds, each with its data before its map. */
+static void flushes_many_pages(void)
+{
+	const unsigned pages = 1100;
+	const uint64_t step = (uint64_t)OVL_BLOCKS_PER_PAGE * OVL_BLOCK;
+	struct dev *base = testdev_pattern(pages * step);
+	struct crashio *c = new_io(pages * step, 0);
+	struct overlay *o = open_io(c, base);
+	uint8_t block[OVL_BLOCK], back[OVL_BLOCK];
+
+	c->syncs = 0;
+	for (unsigned i = 0; i < pages; i++) {
+		memset(block, (int)i, sizeof block);
+		CHECK(dev_pwrite(overlay_dev(o), block, sizeof block, i * step) == 0);
+	}
+	CHECK(overlay_flush(o) == 0 && c->syncs == 3);
+	overlay_free(o);
+	o = open_io(c, base);
+	for (unsigned i = 0; i < pages; i++) {
+		memset(block, (int)i, sizeof block);
+		CHECK(dev_pread(overlay_dev(o), back, sizeof back, i * step) == 0);
+		CHECK(memcmp(back, block, sizeof back) == 0);
+	}
+	overlay_free(o);
+	crashio_free(c);
+	dev_unref(base);
+}
+
+/* What the calls refuse, and what is nothing to do. */
+static void refuses_what_does_not_fit(void)
+{
+	struct dev *base = testdev_pattern(DISK), *other = testdev_pattern(DISK + OVL_BLOCK);
+	struct overlay_mode looking = {.read_only = true};
+	struct crashio *c = new_io(DISK, 0), *d = new_io(400 * DISK, 0);
+	struct platter_error err;
+	struct ovl_header h, larger;
+	struct overlay_io *ram;
+	struct overlay *o;
+	int slot;
+
+	CHECK(ovl_header_read(&c->io, false, &h, &slot, &err) == 0);
+	CHECK(overlay_start(&c->io, &h, slot, other, (struct overlay_mode){0}, NULL, &o, &err) ==
+	      -ESTALE);
+	CHECK(!o && strstr(err.text, "made for a disk of"));
+	o = open_io(c, base);
+	CHECK(overlay_pause(o) == -EINVAL);
+	CHECK(overlay_finish(o) == 0 && overlay_finish(o) == 0);
+	overlay_free(o);
+	CHECK(overlay_start(&c->io, &h, slot, base, looking, NULL, &o, &err) == 0);
+	c->pwrites = c->syncs = 0;
+	CHECK(overlay_begin(o) == 0 && overlay_flush(o) == 0 && overlay_finish(o) == 0);
+	CHECK(!dev_writable(overlay_dev(o)) && c->pwrites == 0 && c->syncs == 0);
+	overlay_free(o);
+
+	/* From memory to a file that is another disk's. */
+	CHECK(overlay_io_ram(le64_get(h.file_size), &ram, &err) == 0);
+	CHECK(overlay_start(ram, &h, 0, base, (struct overlay_mode){0}, NULL, &o, &err) == 0);
+	CHECK(overlay_flush(o) == 0 && overlay_finish(o) == 0);
+	CHECK(overlay_pause(o) == 0);
+	CHECK(ovl_header_read(&d->io, false, &larger, &slot, &err) == 0);
+	CHECK(overlay_adopt(o, &d->io, &larger, slot) == -EINVAL);
+	overlay_resume(o);
+	CHECK(dev_zero(overlay_dev(o), 0, DISK) == 0);
+	overlay_free(o);
+	crashio_free(c);
+	crashio_free(d);
+	dev_unref(base);
+	dev_unref(other);
+}
+
 /* A slot with one wrong bit is absent, and the older one holds. */
 static void a_damaged_slot_is_absent(void)
 {
@@ -287,6 +357,8 @@ int main(int argc, char **argv)
 	flushes_no_more_than_needed();
 	a_failed_sync_sticks();
 	a_full_disk_is_said_at_the_write_and_can_pass();
+	flushes_many_pages();
+	refuses_what_does_not_fit();
 	a_damaged_slot_is_absent();
 	what_a_killed_child_acknowledged_is_flushed();
 	return 0;

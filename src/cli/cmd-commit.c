@@ -6,12 +6,13 @@
 #include <string.h>
 
 #include "cli.h"
+#include "holders.h"
 #include "mounts.h"
 #include "overlays.h"
 #include "progress.h"
 
-/* A mount without an overlay locks nothing, and would show the old and the new mixed. */
-static int check_not_mounted(const char *image)
+/* Mounts without an overlay and loop devices lock nothing, and would show old and new mixed. */
+static int check_unused(const char *image)
 {
 	char *real = realpath(image, NULL);
 	size_t count;
@@ -25,6 +26,8 @@ static int check_not_mounted(const char *image)
 			status = EXIT_IMAGE;
 		}
 	mounts_free(mounts, count);
+	if (status == EXIT_OK && real && holders_print_loops(real))
+		status = EXIT_IMAGE;
 	free(real);
 	return status;
 }
@@ -47,7 +50,7 @@ static int commit(struct cli *cli, const char *overlay, const char *image)
 	struct progress bar;
 	struct platter_progress progress = {.step = progress_step, .arg = &bar};
 	struct platter_error err;
-	int r, status = check_not_mounted(image);
+	int r, status = check_unused(image);
 
 	if (status == EXIT_OK)
 		status = ask(cli, overlay, image);

@@ -95,7 +95,7 @@ static bool print_processes(const char *dir)
 	return found;
 }
 
-static bool print_loops(const char *dir)
+bool holders_print_loops(const char *dir)
 {
 	DIR *d = opendir("/sys/block");
 	struct dirent *e;
@@ -127,7 +127,7 @@ static bool print_loops(const char *dir)
 
 bool holders_print(const char *dir)
 {
-	bool processes = print_processes(dir), loops = print_loops(dir);
+	bool processes = print_processes(dir), loops = holders_print_loops(dir);
 
 	return processes || loops;
 }

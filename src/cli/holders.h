@@ -9,4 +9,7 @@
  * was found: other users' processes cannot be looked into. */
 bool holders_print(const char *dir);
 
+/* The same for the loop devices alone, also of a file. */
+bool holders_print_loops(const char *path);
+
 #endif
