@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "dev.h"
+#include "fileio.h"
 #include "ondisk.h"
 
 struct dev_file {
@@ -26,24 +27,7 @@ struct dev_file {
 
 static int file_pread(struct dev *dev, void *buf, size_t len, uint64_t off)
 {
-	struct dev_file *f = (struct dev_file *)dev;
-	char *p = buf;
-
-	while (len) {
-		ssize_t n = pread(f->fd, p, len, (off_t)off);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		/* The file was cut under us. Zeros here would be silent damage. */
-		if (n == 0)
-			return -EIO;
-		p += n;
-		off += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
+	return fileio_pread(((struct dev_file *)dev)->fd, buf, len, off);
 }
 
 static int file_extent(struct dev *dev, uint64_t off, struct dev_extent *ext)

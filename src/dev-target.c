@@ -6,13 +6,11 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/falloc.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "dev.h"
-#include "ondisk.h"
+#include "fileio.h"
 
 struct target {
 	struct dev dev;
@@ -26,58 +24,17 @@ static int fd_of(struct dev *dev)
 
 static int target_pread(struct dev *dev, void *buf, size_t len, uint64_t off)
 {
-	char *p = buf;
-
-	while (len) {
-		ssize_t n = pread(fd_of(dev), p, len, (off_t)off);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		p += n;
-		off += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
+	return fileio_pread(fd_of(dev), buf, len, off);
 }
 
 static int target_pwrite(struct dev *dev, const void *buf, size_t len, uint64_t off)
 {
-	const char *p = buf;
-
-	while (len) {
-		ssize_t n = pwrite(fd_of(dev), p, len, (off_t)off);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		p += n;
-		off += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
+	return fileio_pwrite(fd_of(dev), buf, len, off);
 }
 
 static int target_zero(struct dev *dev, uint64_t off, uint64_t len)
 {
-	static const char zeros[65536];
-	int r = 0;
-
-	if (fallocate(fd_of(dev), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
-	              (off_t)len) == 0)
-		return 0;
-	if (errno != EOPNOTSUPP && errno != ENODEV && errno != EINVAL)
-		return -errno;
-	for (; len && !r;) {
-		size_t n = (size_t)min64(len, sizeof zeros);
-
-		r = target_pwrite(dev, zeros, n, off);
-		off += n;
-		len -= n;
-	}
-	return r;
+	return fileio_zero(fd_of(dev), off, len);
 }
 
 static int target_flush(struct dev *dev)

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fileio.h"
+
 struct io_file {
 	struct overlay_io io;
 	int fd;
@@ -25,72 +27,28 @@ static int fd_of(struct overlay_io *io)
 
 static int file_pread(struct overlay_io *io, void *buf, size_t len, uint64_t off)
 {
-	char *p = buf;
+	return fileio_pread(fd_of(io), buf, len, off);
+}
 
-	while (len) {
-		ssize_t n = pread(fd_of(io), p, len, (off_t)off);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		p += n;
-		off += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
+/* A quota or a limit on file sizes (SIGXFSZ is ignored) that is reached is a full disk as well. */
+static int full(int r)
+{
+	return r == -EFBIG || r == -EDQUOT ? -ENOSPC : r;
 }
 
 static int file_pwrite(struct overlay_io *io, const void *buf, size_t len, uint64_t off)
 {
-	const char *p = buf;
-
-	while (len) {
-		ssize_t n = pwrite(fd_of(io), p, len, (off_t)off);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) /* a limit on file sizes is full as well (SIGXFSZ is ignored) */
-			return errno == EFBIG || errno == EDQUOT ? -ENOSPC : -errno;
-		if (n == 0)
-			return -EIO;
-		p += n;
-		off += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int allocate(struct overlay_io *io, int mode, uint64_t off, uint64_t len)
-{
-	while (fallocate(fd_of(io), mode, (off_t)off, (off_t)len) < 0) {
-		if (errno == EINTR)
-			continue;
-		return errno == EFBIG || errno == EDQUOT ? -ENOSPC : -errno;
-	}
-	return 0;
+	return full(fileio_pwrite(fd_of(io), buf, len, off));
 }
 
 static int file_punch(struct overlay_io *io, uint64_t off, uint64_t len)
 {
-	static const char zeros[65536];
-	int r = allocate(io, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off, len);
-
-	if (r != -EOPNOTSUPP)
-		return r;
-	for (r = 0; len && !r;) {
-		size_t n = len < sizeof zeros ? (size_t)len : sizeof zeros;
-
-		r = file_pwrite(io, zeros, n, off);
-		off += n;
-		len -= n;
-	}
-	return r;
+	return full(fileio_zero(fd_of(io), off, len));
 }
 
 static int file_reserve(struct overlay_io *io, uint64_t off, uint64_t len)
 {
-	return allocate(io, 0, off, len);
+	return full(fileio_allocate(fd_of(io), 0, off, len));
 }
 
 static int file_sync(struct overlay_io *io)

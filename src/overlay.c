@@ -897,9 +897,7 @@ static void ovl_close(struct dev *dev)
 	pthread_mutex_destroy(&o->load);
 	pthread_mutex_destroy(&o->flush);
 	pthread_cond_destroy(&o->flushed);
-	if (o->mode.read_only)
-		free(o->shared);
-	else if (o->shared)
+	if (o->shared)
 		munmap(o->shared, o->shared_size);
 	free(o->snapshot);
 	dev_unref(o->base);
@@ -937,7 +935,7 @@ static const struct dev_ops overlay_ops = {
 
 /*
  * Zero-filled memory that takes room where it is touched. A child made by fork shares it, unless
- * there is nothing that it could change.
+ * there is nothing that it could change, when the cheaper kind does.
  */
 static int map_shared(struct overlay *o)
 {
@@ -945,15 +943,14 @@ static int map_shared(struct overlay *o)
 		align_up(sizeof *o->shared + o->npages * sizeof *o->shared->pages, OVL_PAGE_SIZE);
 
 	o->shared_size = pages + o->npages * OVL_PAGE_SIZE;
-	if (o->mode.read_only)
-		o->shared = calloc(1, o->shared_size);
-	else
-		o->shared = mmap(NULL, o->shared_size, PROT_READ | PROT_WRITE,
-		                 MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (o->shared == MAP_FAILED)
+	o->shared =
+		mmap(NULL, o->shared_size, PROT_READ | PROT_WRITE,
+	             (o->mode.read_only ? MAP_PRIVATE : MAP_SHARED) | MAP_ANONYMOUS | MAP_NORESERVE,
+	             -1, 0);
+	if (o->shared == MAP_FAILED) {
 		o->shared = NULL;
-	if (!o->shared)
 		return -ENOMEM;
+	}
 	o->map_pages = (struct ovl_page *)((char *)o->shared + pages);
 	return 0;
 }
