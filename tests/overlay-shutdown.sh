@@ -39,10 +39,13 @@ def shut_down(what, orders, *more, patience=10):
         t.start()
     time.sleep(0.1)
     for whom, sig in orders:
-        if whom == "group":
-            os.killpg(os.getpgid(supervisor), sig)
-        else:
-            os.kill(daemon if whom == "daemon" else supervisor, sig)
+        try:
+            if whom == "group":
+                os.killpg(os.getpgid(supervisor), sig)
+            else:
+                os.kill(daemon if whom == "daemon" else supervisor, sig)
+        except ProcessLookupError:
+            pass # the signal before this one did it
     end = time.monotonic() + patience
     while time.monotonic() < end and not (ended(daemon) and ended(supervisor)):
         time.sleep(0.005)
