@@ -100,6 +100,21 @@ static int give_temporary_name(struct newfile *n)
 	return r;
 }
 
+/* Nothing that stands there is ever written over: a link fails where a rename would not. */
+static int move(struct newfile *n)
+{
+	if (link(n->tmp, n->path) == 0)
+		return 0;
+	/* FAT knows no links, but a rename that fails as they do. */
+	if (errno != EPERM && errno != EOPNOTSUPP)
+		return -errno;
+	if (renameat2(AT_FDCWD, n->tmp, AT_FDCWD, n->path, RENAME_NOREPLACE) < 0)
+		return -errno;
+	free(n->tmp);
+	n->tmp = NULL;
+	return 0;
+}
+
 static int name_it(struct newfile *n, bool replace)
 {
 	int r = 0;
@@ -114,8 +129,7 @@ static int name_it(struct newfile *n, bool replace)
 		}
 		return r;
 	}
-	/* Nothing that stands there is ever written over: a link fails where a rename would not. */
-	return !n->tmp ? give_name(n->fd, n->path) : link(n->tmp, n->path) < 0 ? -errno : 0;
+	return n->tmp ? move(n) : give_name(n->fd, n->path);
 }
 
 int newfile_place(struct newfile *n, bool replace, struct platter_error *err)

@@ -157,6 +157,18 @@ int ovl_file_put_header(struct ovl_file *f)
 	return r;
 }
 
+bool platter_overlay_in_use(const char *path)
+{
+	struct ovl_file f;
+	bool locked;
+
+	if (ovl_file_open_cut(path, OVL_LOCK_NONE, 0, &f, NULL) != 0)
+		return false;
+	locked = ovl_file_locked(&f);
+	ovl_file_close(&f);
+	return locked;
+}
+
 int overlay_peek(const char *path, struct ovl_header *h, struct platter_error *err)
 {
 	struct ovl_file f;

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "overlay.h"
+#include "overlay-top.h"
 #include "platter.h"
 
 static uint64_t count_bits(const struct ovl_page *page)
@@ -102,14 +102,23 @@ static void name_layer(const char *overlay, const char *file, struct platter_ove
 	snprintf(l->name, sizeof l->name, "%s", file);
 }
 
+static void describe(const char *overlay, const char *file, struct ovl_file *f,
+                     struct platter_overlay_layer *l)
+{
+	name_layer(overlay, file, l);
+	if (count_blocks(f->io, &f->h, &l->blocks) != 0)
+		l->blocks = 0;
+	l->bytes_on_disk = (uint64_t)f->st.st_blocks * 512;
+	l->created = (int64_t)(le64_get(f->h.created_ns) / 1000000000u);
+}
+
 /* The layers below, the uppermost first; what is wrong with one is said by look_at_base. */
 static void look_at_layers(const char *overlay, const struct ovl_header *top,
                            struct platter_overlay_status *st)
 {
 	struct ovl_header h = *top;
-	int r = 0;
 
-	while (!r && h.parent[0] && st->nlayers < PLATTER_LAYERS_MAX) {
+	while (h.parent[0] && st->nlayers < PLATTER_LAYERS_MAX) {
 		struct platter_overlay_layer *l = &st->layers[st->nlayers];
 		struct ovl_file f;
 		char *path;
@@ -117,14 +126,32 @@ static void look_at_layers(const char *overlay, const struct ovl_header *top,
 		if (overlay_parent_open(overlay, &h, OVL_LOCK_NONE, &path, &f, NULL) != 0)
 			break;
 		free(path);
-		name_layer(overlay, h.parent, l);
-		r = count_blocks(f.io, &f.h, &l->blocks);
-		l->bytes_on_disk = (uint64_t)f.st.st_blocks * 512;
-		l->created = (int64_t)(le64_get(f.h.created_ns) / 1000000000u);
+		describe(overlay, h.parent, &f, l);
 		h = f.h;
-		st->nlayers += r == 0;
+		st->nlayers++;
 		ovl_file_close(&f);
 	}
+}
+
+/* Snapshots from before a rollback, say: what they are is told as far as they can be read. */
+static void look_at_others(const char *overlay, const struct ovl_file *top,
+                           struct platter_overlay_status *st)
+{
+	struct family family;
+
+	if (family_read(overlay, top, &family, NULL) != 0)
+		return;
+	for (size_t i = family.below; i < family.count && st->nothers < PLATTER_LAYERS_MAX; i++) {
+		const struct family_member *m = &family.members[i];
+		struct ovl_file f;
+
+		if (m->h.state != OVL_SEALED ||
+		    ovl_file_open(m->path, OVL_LOCK_NONE, 0, &f, NULL) != 0)
+			continue;
+		describe(overlay, strrchr(m->path, '/') + 1, &f, &st->others[st->nothers++]);
+		ovl_file_close(&f);
+	}
+	family_free(&family);
 }
 
 static int read_file(const char *path, struct ovl_file *f, struct platter_overlay_status *st,
@@ -136,6 +163,8 @@ static int read_file(const char *path, struct ovl_file *f, struct platter_overla
 	if (r)
 		return err_set(err, -r, "the map cannot be read: %s", strerror(-r));
 	look_at_layers(path, h, st);
+	if (h->state != OVL_SEALED)
+		look_at_others(path, f, st);
 	st->in_use = ovl_file_locked(f);
 	memcpy(st->base, h->hint, le16_get(h->hint_len));
 	st->pid = h->state == OVL_OPEN ? le32_get(h->pid) : 0;

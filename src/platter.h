@@ -236,12 +236,17 @@ struct platter_overlay_status {
 	int64_t created, opened, closed; /* seconds since 1970; closed 0: not since opened */
 	size_t nlayers;                  /* below it, the uppermost first */
 	struct platter_overlay_layer layers[PLATTER_LAYERS_MAX];
+	size_t nothers; /* snapshots that it does not stand on, up to that many */
+	struct platter_overlay_layer others[PLATTER_LAYERS_MAX];
 	char misfit[256]; /* why .fits is false */
 };
 
 /* Look at an overlay without opening it for writing; works while somebody has it open. */
 int platter_overlay_get_status(const char *path, struct platter_overlay_status *st,
                                struct platter_error *err);
+
+/* Whether somebody has it open. */
+bool platter_overlay_in_use(const char *path);
 
 /*
  * The image that an overlay is over, to be freed: a regular file of the recorded name that stands

@@ -43,6 +43,9 @@ look changes disk.img branch
 expect 0 "$PLATTER" snapshot changes b1
 expect 0 "$PLATTER" rollback --yes changes s3
 shows "the first branch" changes disk.img view3
+expect 0 "$PLATTER" status --json changes
+same "the others" "$(json out '[[l["name"] for l in j[k]] for k in ("layers", "others")]')" \
+	"[['s3', 's2', 's1'], ['b1']]"
 expect 0 "$PLATTER" rollback --yes changes b1
 shows "the second branch" changes disk.img branch
 

@@ -12,7 +12,7 @@ from=$(date +%s)
 attach disk.img mnt --overlay=changes
 expect 0 "$PLATTER" status --json changes
 same "the keys" "$(json out '" ".join(j)')" "overlay image fits misfit virtual_size block_size \
-blocks bytes_on_disk created opened clean closed in_use pid frozen committing layers"
+blocks bytes_on_disk created opened clean closed in_use pid frozen committing layers others"
 same "values" "$(json out '{k: j[k] for k in
 	("image", "fits", "misfit", "virtual_size", "block_size", "blocks", "clean", "closed", "in_use")}')" \
 	"{'image': '$tmp/disk.img', 'fits': True, 'misfit': None, 'virtual_size': 314572800, \

@@ -20,6 +20,14 @@ static void print_time(const char *what, int64_t at)
 	printf("%-14s %s\n", what, text);
 }
 
+static void print_layers(const char *what, const struct platter_overlay_layer *layers, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		printf("%-14s %s: %llu blocks, %llu bytes\n", i ? "" : what, layers[i].name,
+		       (unsigned long long)layers[i].blocks,
+		       (unsigned long long)layers[i].bytes_on_disk);
+}
+
 static void print_status(const char *path, const struct platter_overlay_status *st)
 {
 	printf("%-14s %s\n", "overlay", path);
@@ -32,10 +40,8 @@ static void print_status(const char *path, const struct platter_overlay_status *
 	printf("%-14s %llu blocks of %u bytes\n", "holds", (unsigned long long)st->blocks,
 	       st->block_size);
 	printf("%-14s %llu bytes\n", "takes", (unsigned long long)st->bytes_on_disk);
-	for (size_t i = 0; i < st->nlayers; i++)
-		printf("%-14s %s: %llu blocks, %llu bytes\n", i ? "" : "on snapshots",
-		       st->layers[i].name, (unsigned long long)st->layers[i].blocks,
-		       (unsigned long long)st->layers[i].bytes_on_disk);
+	print_layers("on snapshots", st->layers, st->nlayers);
+	print_layers("others", st->others, st->nothers);
 	print_time("made", st->created);
 	print_time("last opened", st->opened);
 	if (st->in_use && st->pid)
@@ -50,6 +56,21 @@ static void print_status(const char *path, const struct platter_overlay_status *
 		print_time("closed cleanly", st->closed);
 	else if (!st->in_use)
 		printf("%-14s no: everything that an fsync covered is there\n", "closed cleanly");
+}
+
+static void put_layers(struct json *j, const char *key, const struct platter_overlay_layer *layers,
+                       size_t n)
+{
+	json_open(j, key, '[');
+	for (size_t i = 0; i < n; i++) {
+		json_open(j, NULL, '{');
+		json_string(j, "name", layers[i].name);
+		json_number(j, "blocks", layers[i].blocks);
+		json_number(j, "bytes_on_disk", layers[i].bytes_on_disk);
+		json_number(j, "created", (uint64_t)layers[i].created);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
 }
 
 static void print_status_json(const char *path, const struct platter_overlay_status *st)
@@ -79,16 +100,8 @@ static void print_status_json(const char *path, const struct platter_overlay_sta
 		json_null(&j, "pid");
 	json_bool(&j, "frozen", st->frozen);
 	json_bool(&j, "committing", st->committing);
-	json_open(&j, "layers", '[');
-	for (size_t i = 0; i < st->nlayers; i++) {
-		json_open(&j, NULL, '{');
-		json_string(&j, "name", st->layers[i].name);
-		json_number(&j, "blocks", st->layers[i].blocks);
-		json_number(&j, "bytes_on_disk", st->layers[i].bytes_on_disk);
-		json_number(&j, "created", (uint64_t)st->layers[i].created);
-		json_close(&j, '}');
-	}
-	json_close(&j, ']');
+	put_layers(&j, "layers", st->layers, st->nlayers);
+	put_layers(&j, "others", st->others, st->nothers);
 	json_close(&j, '}');
 	putchar('\n');
 }

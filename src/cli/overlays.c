@@ -22,14 +22,6 @@ static void sync_mount(const char *dir)
 	close(fd);
 }
 
-static bool in_use(const char *overlay)
-{
-	struct platter_overlay_status st;
-	struct platter_error err;
-
-	return platter_overlay_get_status(overlay, &st, &err) == 0 && st.in_use;
-}
-
 /* Take over what the mount says of itself. The last of several on one directory counts. */
 static void take_mount(struct overlay_operand *o, const struct mount *m)
 {
@@ -67,7 +59,7 @@ int overlay_operand_find(struct cli *cli, const char *operand, struct overlay_op
 	free(dir);
 	file = o->mounted ? NULL : realpath(operand, NULL);
 	/* Only then are all mounts asked: one that hangs would hang this. */
-	if (file && in_use(file))
+	if (file && platter_overlay_in_use(file))
 		find_mount(NULL, file, o);
 	free(file);
 	if (!o->mounted)
