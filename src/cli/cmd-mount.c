@@ -100,6 +100,7 @@ static int serve(struct session *s)
 	if (!r && s->control)
 		r = control_attend(s->control, s->p, describe_anew, s);
 	if (r) {
+		free(description);
 		log_line(s->cli, "the overlay cannot be marked as open");
 		return EXIT_SYSTEM;
 	}
