@@ -12,6 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Temporary names that are tried; those of a process that was killed may be there. */
+#define NAMES_MAX 100
+
 static int open_folder(const char *path, int flags, mode_t mode)
 {
 	char *copy = strdup(path);
@@ -31,48 +34,7 @@ int newfile_sync_folder(const char *path)
 	return r;
 }
 
-/* mkostemp makes files that only their owner can read, whatever the mode that was asked for. */
-static int open_named(struct newfile *n, mode_t mode)
-{
-	mode_t mask;
-	int fd;
-
-	if (asprintf(&n->tmp, "%s.XXXXXX", n->path) < 0) {
-		n->tmp = NULL;
-		errno = ENOMEM;
-		return -1;
-	}
-	fd = mkostemp(n->tmp, O_CLOEXEC);
-	if (fd < 0) {
-		free(n->tmp);
-		n->tmp = NULL;
-		return -1;
-	}
-	mask = umask(0);
-	umask(mask);
-	(void)!fchmod(fd, mode & ~mask);
-	return fd;
-}
-
-int newfile_open(const char *path, mode_t mode, struct newfile *n, struct platter_error *err)
-{
-	*n = (struct newfile){.fd = -1, .path = strdup(path)};
-	if (!n->path)
-		return err_set(err, ENOMEM, "no memory");
-	n->fd = open_folder(path, O_TMPFILE | O_RDWR, mode);
-	/* Filesystems without it say EOPNOTSUPP, kernels without it EISDIR; FUSE and NFS vary. */
-	if (n->fd < 0)
-		n->fd = open_named(n, mode);
-	if (n->fd < 0) {
-		int r = err_set(err, errno, "%s: cannot be made: %s", path, strerror(errno));
-
-		newfile_drop(n);
-		return r;
-	}
-	return 0;
-}
-
-/* Link the nameless file to a name. */
+/* Name the nameless file. */
 static int give_name(int fd, const char *name)
 {
 	char self[64];
@@ -81,21 +43,49 @@ static int give_name(int fd, const char *name)
 	return linkat(AT_FDCWD, self, AT_FDCWD, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
 }
 
-/* rename(2) replaces at one stroke, but wants a name to begin with. */
-static int give_temporary_name(struct newfile *n)
+/* n->tmp becomes the name of the nameless file or, where there is none, of a new one. */
+static int take_name(struct newfile *n, mode_t mode)
+{
+	if (n->fd >= 0)
+		return give_name(n->fd, n->tmp);
+	n->fd = open(n->tmp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	return n->fd < 0 ? -errno : 0;
+}
+
+/* The same, with a name beside n->path that is free. */
+static int take_free_name(struct newfile *n, mode_t mode)
 {
 	int r = -EEXIST;
 
-	for (unsigned i = 0; r == -EEXIST && i < 100; i++) {
+	for (unsigned i = 0; r == -EEXIST && i < NAMES_MAX; i++) {
 		if (asprintf(&n->tmp, "%s.%d-%u", n->path, (int)getpid(), i) < 0) {
 			n->tmp = NULL;
 			return -ENOMEM;
 		}
-		r = give_name(n->fd, n->tmp);
+		r = take_name(n, mode);
 		if (r) {
 			free(n->tmp);
 			n->tmp = NULL;
 		}
+	}
+	return r;
+}
+
+int newfile_open(const char *path, mode_t mode, struct newfile *n, struct platter_error *err)
+{
+	int r;
+
+	*n = (struct newfile){.fd = -1, .path = strdup(path)};
+	if (!n->path)
+		return err_set(err, ENOMEM, "no memory");
+	n->fd = open_folder(path, O_TMPFILE | O_RDWR, mode);
+	/* Filesystems without it say EOPNOTSUPP, kernels without it EISDIR; FUSE and NFS vary. */
+	if (n->fd >= 0)
+		return 0;
+	r = take_free_name(n, mode);
+	if (r) {
+		err_set(err, -r, "%s: cannot be made: %s", path, strerror(-r));
+		newfile_drop(n);
 	}
 	return r;
 }
@@ -120,7 +110,8 @@ static int name_it(struct newfile *n, bool replace)
 	int r = 0;
 
 	if (replace) {
-		r = n->tmp ? 0 : give_temporary_name(n);
+		/* rename(2) replaces at one stroke, but wants a name to begin with. */
+		r = n->tmp ? 0 : take_free_name(n, 0);
 		if (!r && rename(n->tmp, n->path) < 0)
 			r = -errno;
 		if (!r) {

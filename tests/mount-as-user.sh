@@ -11,29 +11,29 @@ users_may_mount
 
 make_iso disc.iso
 truncate -s 8M disk.img
-install -d -m 755 -o 65534 home home/mnt home/fresh
+install -d -m 755 -o 65534 own own/mnt own/fresh
 chmod 644 disc.iso disk.img
-cd home || fail cd
+cd own || fail cd
 
 expect 0 as_user "$PLATTER" mount ../disc.iso mnt
 same "output" "$(cat ../out ../err)" ""
 expect 0 as_user cat mnt/dir/deeper/data.bin
 same_bytes ../out ../iso-source/dir/deeper/data.bin
-same "/proc/mounts" "$(awk -v d="$tmp/home/mnt" '$2 == d { print $1, $3, $4 }' /proc/mounts | cut -d, -f1-4)" \
+same "/proc/mounts" "$(awk -v d="$tmp/own/mnt" '$2 == d { print $1, $3, $4 }' /proc/mounts | cut -d, -f1-4)" \
 	"$tmp/disc.iso fuse.platter ro,nosuid,nodev,relatime"
-grep " $tmp/home/mnt " /proc/mounts | grep -q 'user_id=65534' || fail "not the user's mount"
+grep " $tmp/own/mnt " /proc/mounts | grep -q 'user_id=65534' || fail "not the user's mount"
 cat mnt/hello.txt 2>/dev/null && fail "root sees into a user's mount"
 expect 0 as_user "$PLATTER" list --json
-same "list" "$(json ../out '[(m["dir"], m["state"]) for m in j]')" "[('$tmp/home/mnt', 'mount')]"
+same "list" "$(json ../out '[(m["dir"], m["state"]) for m in j]')" "[('$tmp/own/mnt', 'mount')]"
 daemon=$(json ../out 'j[0]["pid"]') supervisor=$(json ../out 'j[0]["supervisor"]')
 expect 0 "$PLATTER" list
-grep -q "$tmp/home/mnt (not yours" ../out || fail "root's list says: $(cat ../out)"
+grep -q "$tmp/own/mnt (not yours" ../out || fail "root's list says: $(cat ../out)"
 for pid in $daemon $supervisor; do
 	same "user of $pid" "$(stat -c %u "/proc/$pid")" 65534
 done
 expect 0 as_user "$PLATTER" umount mnt
 ended "$daemon" "$supervisor" || fail "umount returned before they were gone"
-not mounted "$tmp/home/mnt" || fail "still mounted"
+not mounted "$tmp/own/mnt" || fail "still mounted"
 
 # fusermount3 unmounts too, and a killed daemon's mount goes.
 for how in 'fusermount3 -u mnt' 'kill -9 DAEMON' 'kill -TERM DAEMON' 'kill -TERM SUPERVISOR'; do
@@ -44,7 +44,7 @@ for how in 'fusermount3 -u mnt' 'kill -9 DAEMON' 'kill -TERM DAEMON' 'kill -TERM
 	# shellcheck disable=SC2086
 	expect 0 as_user ${how/SUPERVISOR/$supervisor}
 	wait_for 5 ended "$daemon" "$supervisor" || fail "$how: the processes live on"
-	not mounted "$tmp/home/mnt" || fail "$how: still mounted"
+	not mounted "$tmp/own/mnt" || fail "$how: still mounted"
 done
 
 # Busy: said, with the process.
@@ -65,7 +65,7 @@ expect 0 as_user "$PLATTER" list --json
 kill -9 "$(json ../out 'j[0]["supervisor"]')" "$(json ../out 'j[0]["pid"]')"
 wait_for 5 as_user sh -c '! ls mnt' || fail "it still answers"
 expect 0 as_user "$PLATTER" list
-grep -q "$tmp/home/mnt (stale" ../out || fail "list says: $(cat ../out)"
+grep -q "$tmp/own/mnt (stale" ../out || fail "list says: $(cat ../out)"
 expect 0 as_user "$PLATTER" mount ../disc.iso mnt
 expect 0 as_user cat mnt/hello.txt
 expect 0 as_user "$PLATTER" umount mnt

@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "platter.h"
@@ -369,9 +370,10 @@ int main(void)
 {
 	struct platter_options plain = {0}, overlay = {.overlay = "changes"},
 			       ram = {.overlay_ram = true};
-	char dir[] = "/tmp/platter-nomem.XXXXXX";
+	char dir[32];
 
-	CHECK(mkdtemp(dir) && chdir(dir) == 0);
+	snprintf(dir, sizeof dir, "unit-nomem.%d", (int)getpid());
+	CHECK(mkdir(dir, 0700) == 0 && chdir(dir) == 0);
 	make_image("disk.img");
 	each_allocation_fails("disk.img", &plain, false);
 	each_allocation_fails("disk.img", &ram, false);
@@ -379,6 +381,6 @@ int main(void)
 	each_allocation_fails("disk.img", &overlay, true);
 	unlink("disk.img");
 	unlink("changes");
-	rmdir(dir);
+	CHECK(chdir("..") == 0 && rmdir(dir) == 0);
 	return 0;
 }
