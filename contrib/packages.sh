@@ -13,7 +13,8 @@ cc:build-essential make:build-essential autoreconf:autoconf automake:automake li
 pkg-config:pkg-config pod2man:perl fusermount3:fuse3
 fuse3.pc:libfuse3-dev blkid.pc:libblkid-dev zlib.pc:zlib1g-dev
 libdeflate.pc:libdeflate-dev libzstd.pc:libzstd-dev libcrypto.pc:libssl-dev
-libarchive.pc:libarchive-dev
+libarchive.pc:libarchive-dev liblzma.pc:liblzma-dev liblz4.pc:liblz4-dev
+bzlib.h:libbz2-dev snappy-c.h:libsnappy-dev
 '
 
 # The tools that tests ask for by `requires`. Those of essential packages (coreutils, diffutils,
@@ -61,6 +62,7 @@ package_of() {
 is_there() {
 	case $1 in
 	*.pc) pkg-config --exists "${1%.pc}" 2>/dev/null ;;
+	*.h) [ -e "/usr/include/$1" ] ;;
 	*) command -v "$1" >/dev/null ;;
 	esac
 }

@@ -106,7 +106,7 @@ _platter_formats() {
 }
 
 _platter_options() {
-	local image='-p -o --partition --format --chain='
+	local image='-p -o --partition --format --chain= --snapshot'
 	local all='-q -v -h --quiet --verbose --help'
 
 	case $1 in
@@ -138,7 +138,7 @@ _platter() {
 	# What stands before the cursor: the command, and its operands so far.
 	for ((i = 1; i < cword; i++)); do
 		case ${words[i]} in
-		-p | -o | --partition | --format | --chain | --tar | --base | --undo) i=$((i + 1)) ;;
+		-p | -o | --partition | --format | --chain | --snapshot | --tar | --base | --undo) i=$((i + 1)) ;;
 		-*) ;;
 		*)
 			if [[ -z $command && " $commands " == *" ${words[i]} "* ]]; then

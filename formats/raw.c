@@ -9,12 +9,12 @@
 
 #include "drivers.h"
 
-static int raw_open(struct dev *file, void **self, uint64_t *size, struct platter_error *err)
+static int raw_open(struct image *image, struct platter_error *err)
 {
-	if (file->size == 0)
+	if (image->file->size == 0)
 		return err_set(err, EINVAL, "0 bytes, expected at least 1");
-	*self = file;
-	*size = file->size;
+	image->self = image->file;
+	image->size = image->file->size;
 	return 0;
 }
 

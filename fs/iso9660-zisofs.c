@@ -55,7 +55,7 @@ void iso_zisofs_entry(const uint8_t *p, struct iso_zisofs *zisofs)
 	} else {
 		return;
 	}
-	zisofs->known = codec_available(zisofs->codec) && zisofs->block_shift >= SHIFT_MIN &&
+	zisofs->known = codec_require(zisofs->codec, NULL) == 0 && zisofs->block_shift >= SHIFT_MIN &&
 	                zisofs->block_shift <= SHIFT_MAX;
 }
 

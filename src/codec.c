@@ -4,17 +4,34 @@
 #include "codec.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <zlib.h>
 #ifdef HAVE_LIBDEFLATE
 #include <libdeflate.h>
-#else
-#include <zlib.h>
 #endif
 #ifdef HAVE_LIBZSTD
 #include <zstd.h>
 #endif
+#ifdef HAVE_BZIP2
+#include <bzlib.h>
+#endif
+#ifdef HAVE_LIBLZMA
+#include <lzma.h>
+#endif
+#ifdef HAVE_LIBLZ4
+#include <lz4.h>
+#endif
+#ifdef HAVE_SNAPPY
+#include <snappy-c.h>
+#endif
+
+typedef int unpack_fn(const void *in, size_t in_len, void *out, size_t out_len);
 
 #ifdef HAVE_LIBDEFLATE
-static int unpack_zlib(const void *in, size_t in_len, void *out, size_t out_len)
+
+static int unpack_with(enum libdeflate_result (*fn)(struct libdeflate_decompressor *, const void *,
+                                                    size_t, void *, size_t, size_t *),
+                       const void *in, size_t in_len, void *out, size_t out_len)
 {
 	struct libdeflate_decompressor *d = libdeflate_alloc_decompressor();
 	enum libdeflate_result r;
@@ -22,61 +39,194 @@ static int unpack_zlib(const void *in, size_t in_len, void *out, size_t out_len)
 	if (!d)
 		return -ENOMEM;
 	/* Without room for an actual length a result that is short is an error too. */
-	r = libdeflate_zlib_decompress(d, in, in_len, out, out_len, NULL);
+	r = fn(d, in, in_len, out, out_len, NULL);
 	libdeflate_free_decompressor(d);
 	return r == LIBDEFLATE_SUCCESS ? 0 : -EIO;
 }
-#else
+
 static int unpack_zlib(const void *in, size_t in_len, void *out, size_t out_len)
 {
-	uLongf got = out_len;
-
-	switch (uncompress(out, &got, in, in_len)) {
-	case Z_OK:
-		return got == out_len ? 0 : -EIO;
-	case Z_MEM_ERROR:
-		return -ENOMEM;
-	default:
-		return -EIO;
-	}
+	return unpack_with(libdeflate_zlib_decompress, in, in_len, out, out_len);
 }
+
+static int unpack_deflate(const void *in, size_t in_len, void *out, size_t out_len)
+{
+	return unpack_with(libdeflate_deflate_decompress, in, in_len, out, out_len);
+}
+
+#else
+
+/* bits: as inflateInit2 has it. */
+static int inflate_whole(int bits, const void *in, size_t in_len, void *out, size_t out_len)
+{
+	z_stream z = {.next_in = (Bytef *)in, .next_out = out};
+	int r;
+
+	if (in_len > UINT_MAX || out_len > UINT_MAX)
+		return -EIO;
+	z.avail_in = (uInt)in_len;
+	z.avail_out = (uInt)out_len;
+	if (inflateInit2(&z, bits) != Z_OK)
+		return -ENOMEM;
+	r = inflate(&z, Z_FINISH);
+	inflateEnd(&z);
+	if (r == Z_MEM_ERROR)
+		return -ENOMEM;
+	return r == Z_STREAM_END && z.avail_out == 0 ? 0 : -EIO;
+}
+
+static int unpack_zlib(const void *in, size_t in_len, void *out, size_t out_len)
+{
+	return inflate_whole(15, in, in_len, out, out_len);
+}
+
+static int unpack_deflate(const void *in, size_t in_len, void *out, size_t out_len)
+{
+	return inflate_whole(-15, in, in_len, out, out_len);
+}
+
 #endif
 
 #ifdef HAVE_LIBZSTD
 static int unpack_zstd(const void *in, size_t in_len, void *out, size_t out_len)
 {
-	size_t got = ZSTD_decompress(out, out_len, in, in_len);
+	ZSTD_inBuffer i = {in, in_len, 0};
+	ZSTD_outBuffer o = {out, out_len, 0};
+	ZSTD_DCtx *d = ZSTD_createDCtx();
+	size_t r = 1, before;
 
-	return !ZSTD_isError(got) && got == out_len ? 0 : -EIO;
+	if (!d)
+		return -ENOMEM;
+	do {
+		before = i.pos + o.pos;
+		r = ZSTD_decompressStream(d, &o, &i);
+	} while (!ZSTD_isError(r) && (o.pos < o.size || r != 0) && i.pos + o.pos > before);
+	ZSTD_freeDCtx(d);
+	return r == 0 && o.pos == o.size ? 0 : -EIO;
 }
+#else
+#define unpack_zstd NULL
 #endif
 
-bool codec_available(enum codec codec)
+#ifdef HAVE_BZIP2
+static int unpack_bzip2(const void *in, size_t in_len, void *out, size_t out_len)
 {
-	switch (codec) {
-	case CODEC_ZLIB:
-		return true;
-	case CODEC_ZSTD:
-#ifdef HAVE_LIBZSTD
-		return true;
+	unsigned got = (unsigned)out_len;
+	int r;
+
+	if (in_len > UINT_MAX || out_len > UINT_MAX)
+		return -EIO;
+	r = BZ2_bzBuffToBuffDecompress(out, &got, (char *)in, (unsigned)in_len, 0, 0);
+	if (r == BZ_MEM_ERROR)
+		return -ENOMEM;
+	return r == BZ_OK && got == out_len ? 0 : -EIO;
+}
 #else
-		return false;
+#define unpack_bzip2 NULL
 #endif
-	}
-	return false;
+
+#ifdef HAVE_LIBLZMA
+
+/* What a decoder may take: xz -9 makes files that need 65 MiB. */
+#define LZMA_MEMORY ((uint64_t)80 << 20)
+
+static int finish_lzma(lzma_stream *s, const void *in, size_t in_len, void *out, size_t out_len)
+{
+	lzma_ret r;
+
+	s->next_in = in;
+	s->avail_in = in_len;
+	s->next_out = out;
+	s->avail_out = out_len;
+	do
+		r = lzma_code(s, LZMA_FINISH);
+	while (r == LZMA_OK);
+	lzma_end(s);
+	if (r == LZMA_MEM_ERROR)
+		return -ENOMEM;
+	return r == LZMA_STREAM_END && s->avail_out == 0 ? 0 : -EIO;
+}
+
+static int unpack_xz(const void *in, size_t in_len, void *out, size_t out_len)
+{
+	lzma_stream s = LZMA_STREAM_INIT;
+
+	if (lzma_stream_decoder(&s, LZMA_MEMORY, 0) != LZMA_OK)
+		return -ENOMEM;
+	return finish_lzma(&s, in, in_len, out, out_len);
+}
+
+static int unpack_lzma(const void *in, size_t in_len, void *out, size_t out_len)
+{
+	lzma_stream s = LZMA_STREAM_INIT;
+
+	if (lzma_alone_decoder(&s, LZMA_MEMORY) != LZMA_OK)
+		return -ENOMEM;
+	return finish_lzma(&s, in, in_len, out, out_len);
+}
+
+#else
+#define unpack_xz   NULL
+#define unpack_lzma NULL
+#endif
+
+#ifdef HAVE_LIBLZ4
+static int unpack_lz4(const void *in, size_t in_len, void *out, size_t out_len)
+{
+	if (in_len > INT_MAX || out_len > INT_MAX)
+		return -EIO;
+	/* A block does not say where it ends: in_len is its length, or the output is what counts.
+	 */
+	return LZ4_decompress_safe_partial(in, out, (int)in_len, (int)out_len, (int)out_len) ==
+	                       (int)out_len
+	               ? 0
+	               : -EIO;
+}
+#else
+#define unpack_lz4 NULL
+#endif
+
+#ifdef HAVE_SNAPPY
+static int unpack_snappy(const void *in, size_t in_len, void *out, size_t out_len)
+{
+	size_t got;
+
+	/* The length first: it writes as much as the data says. */
+	if (snappy_uncompressed_length(in, in_len, &got) != SNAPPY_OK || got != out_len)
+		return -EIO;
+	return snappy_uncompress(in, in_len, out, &got) == SNAPPY_OK ? 0 : -EIO;
+}
+#else
+#define unpack_snappy NULL
+#endif
+
+static const struct {
+	unpack_fn *unpack; /* NULL: not in this build */
+	const char *library, *package;
+} codecs[] = {
+	[CODEC_ZLIB] = {unpack_zlib, "zlib", "zlib1g-dev"},
+	[CODEC_DEFLATE] = {unpack_deflate, "zlib", "zlib1g-dev"},
+	[CODEC_ZSTD] = {unpack_zstd, "libzstd", "libzstd-dev"},
+	[CODEC_BZIP2] = {unpack_bzip2, "libbz2", "libbz2-dev"},
+	[CODEC_XZ] = {unpack_xz, "liblzma", "liblzma-dev"},
+	[CODEC_LZMA] = {unpack_lzma, "liblzma", "liblzma-dev"},
+	[CODEC_LZ4] = {unpack_lz4, "liblz4", "liblz4-dev"},
+	[CODEC_SNAPPY] = {unpack_snappy, "libsnappy", "libsnappy-dev"},
+};
+
+int codec_require(enum codec codec, struct platter_error *err)
+{
+	if (codecs[codec].unpack)
+		return 0;
+	return err_set(err, EOPNOTSUPP,
+	               "compressed in a way that needs %s, which this build lacks "
+	               "(Debian: %s)",
+	               codecs[codec].library, codecs[codec].package);
 }
 
 int codec_unpack(enum codec codec, const void *in, size_t in_len, void *out, size_t out_len)
 {
-	switch (codec) {
-	case CODEC_ZLIB:
-		return unpack_zlib(in, in_len, out, out_len);
-	case CODEC_ZSTD:
-#ifdef HAVE_LIBZSTD
-		return unpack_zstd(in, in_len, out, out_len);
-#else
-		break;
-#endif
-	}
-	return -EOPNOTSUPP;
+	unpack_fn *unpack = codecs[codec].unpack;
+
+	return unpack ? unpack(in, in_len, out, out_len) : -EOPNOTSUPP;
 }

@@ -6,18 +6,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "err.h"
+
 enum codec {
-	CODEC_ZLIB, /* RFC 1950 */
-	CODEC_ZSTD, /* RFC 8878, one or more frames */
+	CODEC_ZLIB,    /* RFC 1950 */
+	CODEC_DEFLATE, /* RFC 1951 */
+	CODEC_ZSTD,    /* RFC 8878, one or more frames */
+	CODEC_BZIP2,
+	CODEC_XZ,   /* a whole .xz file */
+	CODEC_LZMA, /* a whole .lzma file ("LZMA alone") */
+	CODEC_LZ4,  /* one block, without a frame */
+	CODEC_SNAPPY,
 };
 
-/* Whether this build can unpack it. */
-bool codec_available(enum codec codec);
+/* 0, or -EOPNOTSUPP with the library, and Debian's package of it, that this build lacks. */
+int codec_require(enum codec codec, struct platter_error *err);
 
 /*
- * Unpack in_len bytes to exactly out_len bytes. -EIO when the data is damaged or makes another
- * length, -ENOMEM. A codec
- * that this build lacks gives -EOPNOTSUPP. Any thread.
+ * Unpack to exactly out_len bytes what begins at in; what follows its end, up to in_len, is
+ * ignored. -EIO when the data is damaged or makes another length, -ENOMEM, -EOPNOTSUPP for a codec
+ * that this build lacks. Any thread.
  */
 int codec_unpack(enum codec codec, const void *in, size_t in_len, void *out, size_t out_len);
 

@@ -55,7 +55,7 @@ static int open_target(struct commit *c, struct platter_error *err)
 	struct stat st, now;
 	int flags = O_RDWR | O_CLOEXEC | O_NOCTTY, r;
 
-	if (fstat(dev_file_fd(c->p->file), &st) < 0)
+	if (fstat(dev_file_fd(image_file(c->p->container, 0)), &st) < 0)
 		return err_set(err, errno, "%s", strerror(errno));
 	/* A block device that is mounted says EBUSY. */
 	c->fd = open(c->p->path, S_ISBLK(st.st_mode) ? flags | O_EXCL : flags);
@@ -76,11 +76,11 @@ static int prepare(struct commit *c, const char *image, struct platter_error *er
 	                              .overlay_live = true};
 	int r = platter_open(image, &opt, &c->p, err);
 
-	if (!r && strcmp(c->p->format->name, "raw") != 0)
+	if (!r && strcmp(c->p->format_name, "raw") != 0)
 		r = err_set(err, ENOTSUP,
 		            "%s: a commit writes to raw images only, this one is in %s format; "
 		            "platter export makes a copy",
-		            image, c->p->format->name);
+		            image, c->p->format_name);
 	if (!r)
 		r = overlay_base_become_writer(c->p->base_id, err);
 	if (!r)

@@ -106,19 +106,16 @@ static int file_measure(int fd, struct dev_file *f, uint64_t *size, struct platt
 	return 0;
 }
 
-int dev_file_open(const char *path, struct dev **out, struct platter_error *err)
-{
-	struct dev_file *f = NULL;
-	uint64_t size;
-	int fd, r;
+/* O_NONBLOCK: opening a FIFO must not hang; it changes nothing for files and disks. */
+#define OPEN_FLAGS (O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
 
-	*out = NULL;
-	/* O_NONBLOCK: opening a FIFO must not hang; it changes nothing for files and disks. */
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0)
-		return err_set(err, errno, "%s", strerror(errno));
-	f = calloc(1, sizeof *f);
-	r = f ? file_measure(fd, f, &size, err) : err_set(err, ENOMEM, "no memory");
+/* Takes over fd. */
+static int wrap(int fd, struct dev **out, struct platter_error *err)
+{
+	struct dev_file *f = calloc(1, sizeof *f);
+	uint64_t size;
+	int r = f ? file_measure(fd, f, &size, err) : err_set(err, ENOMEM, "no memory");
+
 	if (r) {
 		free(f);
 		close(fd);
@@ -128,6 +125,33 @@ int dev_file_open(const char *path, struct dev **out, struct platter_error *err)
 	dev_init(&f->dev, &file_ops, size);
 	*out = &f->dev;
 	return 0;
+}
+
+int dev_file_open(const char *path, struct dev **out, struct platter_error *err)
+{
+	int fd = open(path, OPEN_FLAGS);
+
+	*out = NULL;
+	return fd < 0 ? err_set(err, errno, "%s", strerror(errno)) : wrap(fd, out, err);
+}
+
+int dev_file_open_at(int dirfd, const char *name, struct dev **out, struct platter_error *err)
+{
+	struct stat st;
+	int fd;
+
+	*out = NULL;
+	/* Opening a device may do something to it. Between this look and the open somebody may put
+	 * one there, but then it was not the image that named it. */
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_set(err, errno, "%s", strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, EPERM, "a %s, expected a regular file",
+		               S_ISLNK(st.st_mode)   ? "symbolic link"
+		               : S_ISDIR(st.st_mode) ? "directory"
+		                                     : "special file");
+	fd = openat(dirfd, name, OPEN_FLAGS | O_NOFOLLOW);
+	return fd < 0 ? err_set(err, errno, "%s", strerror(errno)) : wrap(fd, out, err);
 }
 
 int dev_file_fd(const struct dev *dev)

@@ -107,6 +107,12 @@ int dev_read_table(struct dev *dev, uint64_t off, uint64_t count, size_t entry, 
  */
 int dev_file_open(const char *path, struct dev **out, struct platter_error *err);
 
+/*
+ * The regular file `name` in the folder that dirfd is open on, read-only; -ENOENT when there is
+ * none. Anything else of that name, a symbolic link included, is refused without being opened.
+ */
+int dev_file_open_at(int dirfd, const char *name, struct dev **out, struct platter_error *err);
+
 /* The descriptor of a dev made by dev_file_open, -1 for any other; it stays the dev's. */
 int dev_file_fd(const struct dev *dev);
 

@@ -192,7 +192,9 @@ static int scan_boot(struct platter *p, struct platter_error *err)
 
 int disk_scan(struct platter *p, uint32_t wanted, struct platter_error *err)
 {
-	uint32_t known = wanted ? wanted : dev_file_sector(p->file);
+	uint32_t known = wanted                 ? wanted
+	                 : p->container->sector ? p->container->sector
+	                                        : dev_file_sector(image_file(p->container, 0));
 	int r = fsid_identify(p->disk, &p->whole);
 
 	if (r)

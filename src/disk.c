@@ -83,90 +83,57 @@ static char *absolute(const char *path)
 	return full;
 }
 
-static const struct format_driver *format_by_name(const char *name)
-{
-	for (size_t i = 0; format_drivers[i]; i++)
-		if (strcmp(format_drivers[i]->name, name) == 0)
-			return format_drivers[i];
-	return NULL;
-}
-
-static const struct format_driver *format_by_id(uint32_t id)
-{
-	for (size_t i = 0; format_drivers[i]; i++)
-		if (format_drivers[i]->id == id)
-			return format_drivers[i];
-	return NULL;
-}
-
 /*
  * The format is found once in the life of an overlay and written down in it: a guest that writes
  * another format's magic into a raw image must not change how it is read next time.
  */
-static int choose_format(const struct platter_options *opt, const char *overlay,
-                         const struct format_driver **out, struct platter_error *err)
+static int recorded_format(const char *overlay, uint32_t *id, struct platter_error *err)
 {
 	struct ovl_header h;
 	int r;
 
-	*out = NULL;
-	if (opt->format) {
-		*out = format_by_name(opt->format);
-		if (!*out)
-			return err_set(err, EINVAL, "no container format %s", opt->format);
-	}
+	*id = 0;
 	if (!overlay)
 		return 0;
 	r = overlay_peek(overlay, &h, err);
-	if (r) {
-		if (r == -ENOENT)
-			return 0;
+	if (r == -ENOENT)
+		return 0;
+	if (r)
 		err_prefix(err, "overlay %s", overlay);
-		return r;
-	}
-	if (*out && (*out)->id != le32_get(h.base.format))
-		return err_set(err, ESTALE,
-		               "overlay %s was made for another container format than %s", overlay,
-		               opt->format);
-	*out = format_by_id(le32_get(h.base.format));
-	return *out ? 0
-	            : err_set(err, ENOTSUP,
-	                      "overlay %s was made for a container format of number %u", overlay,
-	                      le32_get(h.base.format));
-}
-
-static int open_format(struct platter *p, const struct format_driver *only, uint64_t *size,
-                       struct platter_error *err)
-{
-	int r = DRIVER_NOT_MINE;
-
-	for (size_t i = 0; format_drivers[i] && r == DRIVER_NOT_MINE; i++) {
-		if (only && format_drivers[i] != only)
-			continue;
-		r = format_drivers[i]->open(p->file, &p->format_self, size, err);
-		p->format = r == 0 ? format_drivers[i] : NULL;
-	}
-	if (r == DRIVER_NOT_MINE)
-		return err_set(err, EINVAL, "is not in %s format", only ? only->name : "a known");
+	else
+		*id = le32_get(h.base.format);
 	return r;
 }
 
-static int open_image(struct platter *p, const struct format_driver *only,
+static int open_image(struct platter *p, const char *path, const struct platter_options *opt,
                       struct platter_error *err)
 {
-	struct run_source src = {0};
-	int r = open_format(p, only, &src.size, err);
+	const char *overlay = opt->overlay_ram ? NULL : p->overlay_path;
+	struct image_request req = {.format = opt->format,
+	                            .snapshot = opt->snapshot,
+	                            .chain = opt->chain};
+	const struct image *outermost;
+	int r = recorded_format(overlay, &req.format_id, err);
 
 	if (r)
 		return r;
 	p->cache = cache_new(CACHE_BYTES);
 	if (!p->cache)
 		return err_set(err, ENOMEM, "no memory for the cache");
-	src.map = p->format->map;
-	src.self = p->format_self;
-	src.cache = p->cache;
-	r = dev_mapped(&src, dev_room(p->file), &p->image);
-	return r ? err_set(err, -r, "no memory") : 0;
+	req.cache = p->cache;
+	r = image_open(path, &req, &p->container, err);
+	if (r)
+		return r;
+	outermost = p->container;
+	while (outermost->outer)
+		outermost = outermost->outer;
+	if (req.format_id && opt->format && strcmp(outermost->format->name, opt->format) != 0)
+		return err_set(err, ESTALE,
+		               "overlay %s was made for another container format than %s", overlay,
+		               opt->format);
+	p->image = p->container->disk;
+	image_format_name(p->container, p->format_name, sizeof p->format_name);
+	return 0;
 }
 
 static void check_base(void *arg)
@@ -189,7 +156,7 @@ static int open_ram_overlay(struct platter *p, uint64_t max, struct platter_erro
 	struct overlay_mode mode = {.max = max};
 	struct overlay_io *io;
 	struct ovl_header h;
-	int r = overlay_base_open(p->file, p->image, p->format->id, &p->base_id, err);
+	int r = overlay_base_open(p->container, &p->base_id, err);
 
 	if (!r)
 		r = ovl_header_init(&h, p->image->size, err);
@@ -215,7 +182,7 @@ static int open_file_overlay(struct platter *p, const struct platter_options *op
 	                              .read_only = opt->overlay_ro,
 	                              .live = opt->overlay_live,
 	                              .hint = p->path};
-	int r = overlay_base_open(p->file, p->image, p->format->id, &p->base_id, err);
+	int r = overlay_base_open(p->container, &p->base_id, err);
 
 	if (r)
 		return r;
@@ -258,15 +225,20 @@ static int check_options(const struct platter_options *opt, struct platter_error
 	return 0;
 }
 
+/* When the image was last written to: what has no time of its own in there has this one. */
+static struct timespec image_time(const struct platter *p)
+{
+	struct stat st;
+
+	return fstat(dev_file_fd(image_file(p->container, 0)), &st) == 0 ? st.st_mtim
+	                                                                 : (struct timespec){0};
+}
+
 static int open_all(struct platter *p, const char *path, const struct platter_options *opt,
                     struct platter_error *err)
 {
-	const struct format_driver *only;
-	struct stat st;
 	int r = check_options(opt, err);
 
-	if (!r)
-		r = dev_file_open(path, &p->file, err);
 	if (r)
 		return r;
 	p->path = absolute(path);
@@ -278,12 +250,9 @@ static int open_all(struct platter *p, const char *path, const struct platter_op
 		return err_set(err, errno, "%s", strerror(errno));
 	if (!p->overlay_path && (opt->overlay || opt->overlay_ram))
 		return err_set(err, errno, "overlay %s: %s", opt->overlay, strerror(errno));
-	if (fstat(dev_file_fd(p->file), &st) == 0)
-		p->mtime = st.st_mtim;
-
-	r = choose_format(opt, opt->overlay_ram ? NULL : p->overlay_path, &only, err);
+	r = open_image(p, path, opt, err);
 	if (!r)
-		r = open_image(p, only, err);
+		p->mtime = image_time(p);
 	if (!r && opt->overlay_ram)
 		r = open_ram_overlay(p, opt->overlay_max, err);
 	else if (!r && opt->overlay)
@@ -327,11 +296,8 @@ void platter_abandon(struct platter *p)
 	dev_unref(p->disk);
 	overlay_free(p->overlay);
 	overlay_base_close(p->base_id);
-	dev_unref(p->image);
+	image_close(p->container);
 	cache_free(p->cache);
-	if (p->format)
-		p->format->close(p->format_self);
-	dev_unref(p->file);
 	table_clear(&p->table);
 	table_clear(&p->boot);
 	free(p->parts);
@@ -370,7 +336,7 @@ const char *platter_overlay_path(const struct platter *p)
 
 const char *platter_format(const struct platter *p)
 {
-	return p->format->name;
+	return p->format_name;
 }
 
 bool platter_writable(const struct platter *p)

@@ -2,7 +2,7 @@
 /*
  * One opened image and the layers on it:
  *
- *   file -> format -> overlay -> window (start, length) -> disk
+ *   image (file -> format) -> overlay -> window (start, length) -> disk
  *
  * with its tables and what its filesystems are. Immutable after opening, but for what the overlay
  * and the cache hold.
@@ -25,11 +25,10 @@ struct platter {
 	char *overlay_path;    /* absolute, "ram", or NULL */
 	struct timespec mtime; /* of the image */
 
-	struct dev *file;
-	const struct format_driver *format;
-	void *format_self;
 	struct cache *cache;
-	struct dev *image; /* the virtual disk as the image has it */
+	struct image *container;
+	char format_name[64];
+	struct dev *image; /* the virtual disk as the image has it; the container's */
 	struct overlay_base *base_id;
 	struct overlay *overlay;
 	struct dev *disk; /* what everything above reads and writes */

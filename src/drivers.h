@@ -2,7 +2,8 @@
 /*
  * What a driver is: a container format, a partition scheme or a filesystem. Each is one const
  * struct at the bottom of its file and one line in drivers.def. A driver includes this header,
- * dev.h, run.h, table.h, ondisk.h, err.h and text.h only, never another driver.
+ * dev.h, image.h, chain.h, cache.h, run.h, table.h, ondisk.h, err.h and text.h only, never another
+ * driver.
  *
  * Opening functions give one of three answers: DRIVER_NOT_MINE (another driver may try), 0 (mine
  * and good), or -errno with err set (mine, but broken or unsupported: nobody else may try).
@@ -17,6 +18,7 @@
 #include <time.h>
 
 #include "dev.h"
+#include "image.h"
 #include "run.h"
 #include "table.h"
 
@@ -26,14 +28,22 @@
 
 /*
  * There is no write function: an image cannot be modified, by construction. Immutable after open,
- * so map runs on any thread without a lock.
+ * so map runs on any thread without a lock; tables too large to hold are read through run_table.
  */
 struct format_driver {
 	const char *name;
-	uint32_t id; /* stands for the format in overlay headers: never changes, never reused */
-	/* On success *self is the driver's, *size that of the virtual disk in bytes. */
-	int (*open)(struct dev *file, void **self, uint64_t *size, struct platter_error *err);
-	run_map_fn *map;
+	uint32_t id; /* 1 to 255, in overlay headers: never changes, never reused */
+	/* What it maps is a file that may be in another format, or raw. */
+	bool wraps;
+	/* It knows image.snapshot; else wishing for one is refused. */
+	bool snapshots;
+	/* The name of the file by which a folder is known to be a bundle of this format, or NULL.
+	 */
+	const char *bundle;
+	/* Read the tables of image->file and fill in what image.h says. What self holds is freed by
+	 * this function when it fails, by close otherwise. */
+	int (*open)(struct image *image, struct platter_error *err);
+	run_map_fn *map; /* node 0 is the disk, others are those of image_add_track */
 	void (*close)(void *self);
 };
 

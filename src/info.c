@@ -31,7 +31,7 @@ static void put_image(struct json *j, const struct platter *p)
 {
 	json_open(j, "image", '{');
 	json_string(j, "path", p->path);
-	json_string(j, "format", p->format->name);
+	json_string(j, "format", p->format_name);
 	json_number(j, "virtual_size", p->disk->size);
 	json_number(j, "sector_size", p->sector);
 	if (p->overlay_path)
@@ -173,7 +173,7 @@ static struct platter_part_info part_info(const struct partition *part, const st
 void platter_get_info(struct platter *p, struct platter_info *info)
 {
 	*info = (struct platter_info){
-		.format = p->format->name,
+		.format = p->format_name,
 		.scheme = scheme(p),
 		.virtual_size = p->disk->size,
 		.sector_size = p->sector,

@@ -29,10 +29,8 @@
 
 struct overlay_base {
 	struct dev dev; /* of the guarded disk */
-	struct dev *file, *disk;
-	bool lost; /* the image is no longer what it was */
-	int fd;
-	uint32_t format;
+	struct image *image;
+	bool lost;            /* the image is no longer what it was */
 	pthread_mutex_t lock; /* of watched */
 	struct ovl_base watched;
 };
@@ -51,19 +49,19 @@ static int guarded_pread(struct dev *dev, void *buf, size_t len, uint64_t off)
 {
 	struct overlay_base *b = from_dev(dev);
 
-	return is_lost(b) ? -EIO : dev_pread(b->disk, buf, len, off);
+	return is_lost(b) ? -EIO : dev_pread(b->image->disk, buf, len, off);
 }
 
 static int guarded_extent(struct dev *dev, uint64_t off, struct dev_extent *ext)
 {
 	struct overlay_base *b = from_dev(dev);
 
-	return is_lost(b) ? -EIO : dev_extent(b->disk, off, ext);
+	return is_lost(b) ? -EIO : dev_extent(b->image->disk, off, ext);
 }
 
 static uint64_t guarded_room(struct dev *dev)
 {
-	return dev_room(from_dev(dev)->disk);
+	return dev_room(from_dev(dev)->image->disk);
 }
 
 static void guarded_close(struct dev *dev)
@@ -81,46 +79,49 @@ static const struct dev_ops guarded_ops = {
 	.close = guarded_close,
 };
 
-static void set_lock(int fd, off_t byte)
+static void set_lock(struct image *image, off_t byte)
 {
 	struct flock l = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
 
 	/* Advice to others: where a filesystem knows no locks, nobody would look for them. */
-	(void)fcntl(fd, F_OFD_SETLK, &l);
+	for (size_t i = 0; i < image_file_count(image); i++)
+		(void)fcntl(dev_file_fd(image_file(image, i)), F_OFD_SETLK, &l);
 }
 
-static int check_unlocked(int fd, off_t byte, const char *what, struct platter_error *err)
+static int check_unlocked(struct image *image, off_t byte, const char *what,
+                          struct platter_error *err)
 {
-	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+	for (size_t i = 0; i < image_file_count(image); i++) {
+		struct flock l = {.l_type = F_WRLCK,
+		                  .l_whence = SEEK_SET,
+		                  .l_start = byte,
+		                  .l_len = 1};
 
-	if (fcntl(fd, F_OFD_GETLK, &l) < 0 || l.l_type == F_UNLCK)
-		return 0;
-	return err_set(err, EBUSY, "%s (QEMU's lock on byte %d)", what, (int)byte);
+		if (fcntl(dev_file_fd(image_file(image, i)), F_OFD_GETLK, &l) == 0 &&
+		    l.l_type != F_UNLCK)
+			return err_set(err, EBUSY, "%s (QEMU's lock on byte %d)", what, (int)byte);
+	}
+	return 0;
 }
 
-int overlay_base_open(struct dev *file, struct dev *disk, uint32_t format,
-                      struct overlay_base **out, struct platter_error *err)
+int overlay_base_open(struct image *image, struct overlay_base **out, struct platter_error *err)
 {
-	int fd = dev_file_fd(file);
 	struct overlay_base *b;
 	int r;
 
 	*out = NULL;
-	set_lock(fd, QEMU_HAS_READ);
-	set_lock(fd, QEMU_BARS_WRITE);
-	set_lock(fd, QEMU_BARS_RESIZE);
-	r = check_unlocked(fd, QEMU_HAS_WRITE, "another program has the image open for writing",
+	set_lock(image, QEMU_HAS_READ);
+	set_lock(image, QEMU_BARS_WRITE);
+	set_lock(image, QEMU_BARS_RESIZE);
+	r = check_unlocked(image, QEMU_HAS_WRITE, "another program has the image open for writing",
 	                   err);
 	if (r)
 		return r;
 	b = calloc(1, sizeof *b);
 	if (!b)
 		return err_set(err, ENOMEM, "no memory");
-	dev_init(&b->dev, &guarded_ops, disk->size);
-	b->file = file;
-	b->disk = disk;
-	b->fd = fd;
-	b->format = format;
+	dev_init(&b->dev, &guarded_ops, image->size);
+	b->image = image;
 	pthread_mutex_init(&b->lock, NULL);
 	*out = b;
 	return 0;
@@ -146,12 +147,13 @@ int overlay_base_become_writer(struct overlay_base *b, struct platter_error *err
 	int r;
 
 	/* First show what is wanted, then look: of two who do so at once, one sees the other. */
-	set_lock(b->fd, QEMU_HAS_WRITE);
-	r = check_unlocked(b->fd, QEMU_HAS_WRITE, "another program has the image open for writing",
-	                   err);
-	(void)fcntl(b->fd, F_OFD_SETLK, &shared);
+	set_lock(b->image, QEMU_HAS_WRITE);
+	r = check_unlocked(b->image, QEMU_HAS_WRITE,
+	                   "another program has the image open for writing", err);
+	/* Only a raw image is ever written to, and that is one file. */
+	(void)fcntl(dev_file_fd(image_file(b->image, 0)), F_OFD_SETLK, &shared);
 	if (!r)
-		r = check_unlocked(b->fd, QEMU_BARS_WRITE,
+		r = check_unlocked(b->image, QEMU_BARS_WRITE,
 		                   "another program relies on the image not being written to", err);
 	return r;
 }
@@ -212,20 +214,32 @@ static uint64_t ns(struct timespec t)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* All of rec but the sums and the seed. */
+/* All of rec but the sums and the seed: of several files, their size together and the latest times.
+ */
 static int measure(struct overlay_base *b, struct ovl_base *rec)
 {
-	struct stat st;
+	uint64_t size = 0, mtime = 0, ctime = 0;
 
-	if (fstat(b->fd, &st) < 0)
-		return -errno;
-	rec->virtual_size = le64_put(b->disk->size);
-	rec->file_size = le64_put(S_ISREG(st.st_mode) ? (uint64_t)st.st_size : b->file->size);
-	rec->mtime_ns = le64_put(ns(st.st_mtim));
-	rec->ctime_ns = le64_put(ns(st.st_ctim));
-	rec->dev = le64_put(S_ISREG(st.st_mode) ? st.st_dev : st.st_rdev);
-	rec->ino = le64_put(st.st_ino);
-	rec->format = le32_put(b->format);
+	for (size_t i = 0; i < image_file_count(b->image); i++) {
+		struct dev *file = image_file(b->image, i);
+		struct stat st;
+
+		if (fstat(dev_file_fd(file), &st) < 0)
+			return -errno;
+		/* A sum that wraps is as good as another: it only has to be the same again. */
+		size += S_ISREG(st.st_mode) ? (uint64_t)st.st_size : file->size;
+		mtime = max64(mtime, ns(st.st_mtim));
+		ctime = max64(ctime, ns(st.st_ctim));
+		if (i == 0) {
+			rec->dev = le64_put(S_ISREG(st.st_mode) ? st.st_dev : st.st_rdev);
+			rec->ino = le64_put(st.st_ino);
+		}
+	}
+	rec->virtual_size = le64_put(b->image->size);
+	rec->file_size = le64_put(size);
+	rec->mtime_ns = le64_put(mtime);
+	rec->ctime_ns = le64_put(ctime);
+	rec->format = le32_put(image_format_id(b->image));
 	return 0;
 }
 
@@ -234,7 +248,7 @@ int overlay_base_record(struct overlay_base *b, struct ovl_base *rec, struct pla
 	int r = measure(b, rec);
 
 	if (!r)
-		r = overlay_fingerprint(b->disk, le64_get(rec->seed), rec->quick);
+		r = overlay_fingerprint(b->image->disk, le64_get(rec->seed), rec->quick);
 	return r ? err_set(err, -r, "the image cannot be fingerprinted: %s", strerror(-r)) : 0;
 }
 
@@ -243,11 +257,16 @@ static bool same64(le64 a, le64 b)
 	return memcmp(a.b, b.b, sizeof a.b) == 0;
 }
 
+static bool on_block_device(const struct overlay_base *b)
+{
+	return dev_file_sector(image_file(b->image, 0)) != 0;
+}
+
 /* Whether the times and the inode vouch for the contents. A block device's do not. */
 static bool untouched(struct overlay_base *b, const struct ovl_base *now,
                       const struct ovl_base *rec)
 {
-	return dev_file_sector(b->file) == 0 && same64(now->mtime_ns, rec->mtime_ns) &&
+	return !on_block_device(b) && same64(now->mtime_ns, rec->mtime_ns) &&
 	       same64(now->ctime_ns, rec->ctime_ns) && same64(now->dev, rec->dev) &&
 	       same64(now->ino, rec->ino);
 }
@@ -256,7 +275,7 @@ static bool untouched(struct overlay_base *b, const struct ovl_base *now,
 static int same_contents(struct overlay_base *b, const struct ovl_base *rec)
 {
 	uint8_t sum[sizeof rec->quick];
-	int r = overlay_fingerprint(b->disk, le64_get(rec->seed), sum);
+	int r = overlay_fingerprint(b->image->disk, le64_get(rec->seed), sum);
 
 	return r ? r : memcmp(sum, rec->quick, sizeof sum) == 0 ? 0 : -ESTALE;
 }
@@ -281,9 +300,9 @@ int overlay_base_match(struct overlay_base *b, struct ovl_base *rec, bool *moved
 		return err_set(err, ESTALE, "made for an image of %llu bytes, this one has %llu",
 		               (unsigned long long)le64_get(rec->file_size),
 		               (unsigned long long)le64_get(now.file_size));
-	if (le32_get(rec->format) != b->format)
+	if (le32_get(rec->format) != image_format_id(b->image))
 		return err_set(err, ESTALE, "made for an image of format %u, this one has %u",
-		               le32_get(rec->format), b->format);
+		               le32_get(rec->format), image_format_id(b->image));
 	if (untouched(b, &now, rec))
 		return 0;
 #ifndef HAVE_LIBCRYPTO
@@ -322,7 +341,7 @@ static bool intact(struct overlay_base *b)
 		return false;
 	if (!same64(now.file_size, b->watched.file_size))
 		return false;
-	ok = dev_file_sector(b->file) || same64(now.mtime_ns, b->watched.mtime_ns) ||
+	ok = on_block_device(b) || same64(now.mtime_ns, b->watched.mtime_ns) ||
 	     (fingerprinted(&b->watched) && same_contents(b, &b->watched) == 0);
 	if (ok)
 		b->watched = now;

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "dev.h"
+#include "image.h"
 #include "overlay-format.h"
 #include "overlay-io.h"
 
@@ -238,12 +239,10 @@ void overlay_finish_snapshot(const char *path, const struct ovl_header *h);
 int overlay_fingerprint(struct dev *disk, uint64_t seed, uint8_t sum[32]);
 
 /*
- * Who the image is: file is the dev_file under the virtual disk `disk`, format the id of the
- * driver between them. Takes QEMU's shared byte locks on the image: refused (-EBUSY) when
- * somebody has it open for writing. Both devs are borrowed.
+ * Who the image is, which is borrowed. Takes QEMU's shared byte locks on all of its files: refused
+ * (-EBUSY) when somebody has one of them open for writing.
  */
-int overlay_base_open(struct dev *file, struct dev *disk, uint32_t format,
-                      struct overlay_base **out, struct platter_error *err);
+int overlay_base_open(struct image *image, struct overlay_base **out, struct platter_error *err);
 void overlay_base_close(struct overlay_base *b);
 
 /*
@@ -268,7 +267,7 @@ int overlay_base_match(struct overlay_base *b, struct ovl_base *rec, bool *moved
  */
 struct dev *overlay_base_dev(struct overlay_base *b);
 
-/* Look at the image's file again; true on the first call that finds it changed. Any thread. */
+/* Look at the image's files again; true on the first call that finds it changed. Any thread. */
 bool overlay_base_check(struct overlay_base *b);
 
 /* Remember rec as what the image must go on to be. */

@@ -42,7 +42,10 @@ struct platter;
 
 /* Zeroed: the image as it is, everything detected, read-only. Strings are borrowed for the call. */
 struct platter_options {
-	const char *format;     /* container format by name; NULL: detect */
+	const char *format;   /* container format by name; NULL: detect */
+	const char *snapshot; /* state that the image keeps, by name or id; NULL: the present */
+	const char *chain;    /* where files that the image names are looked for as well: a folder;
+	                       * "no": such files are not opened */
 	uint64_t start, length; /* use only this part of the virtual disk; length 0: to the end */
 	uint32_t sector;        /* 512, 1024, 2048 or 4096; 0: detect */
 

@@ -40,21 +40,75 @@ static int unpack(void *arg, void *data, size_t size)
 	return r;
 }
 
-static int read_packed(const struct run_source *src, struct run *run, void *buf, size_t len)
+/* The driver's own making of a chunk, as the cache calls it. */
+struct making {
+	void *self;
+	const struct run *run;
+};
+
+static int make(void *arg, void *data, size_t size)
 {
+	const struct making *m = arg;
+
+	return m->run->make(m->self, m->run->offset, data, size);
+}
+
+/* As cache_get, but the chunk has that size or it is an error: an image may tell of one place in
+ * two ways. */
+static int get_chunk(struct cache *cache, struct cache_key key, size_t size, cache_make_fn *fn,
+                     void *arg, const struct cache_chunk **chunk)
+{
+	int r = cache_get(cache, key, size, fn, arg, chunk);
+
+	if (!r && (*chunk)->size != size) {
+		cache_put(cache, *chunk);
+		r = -EIO;
+	}
+	return r;
+}
+
+static int read_chunk(const struct run_source *src, struct run *run, void *buf, size_t len)
+{
+	bool packed = run->kind == RUN_PACKED;
+	struct cache_key key = {packed ? run->dev : src->self, run->offset};
+	struct making making = {src->self, run};
 	const struct cache_chunk *chunk;
 	int r;
 
-	if (run->packed == 0 || run->packed > RUN_CHUNK_MAX || run->unpacked > RUN_CHUNK_MAX ||
-	    !range_ok(run->skip, len, run->unpacked))
+	if (run->unpacked > RUN_CHUNK_MAX || !range_ok(run->skip, len, run->unpacked) ||
+	    (packed && (run->packed == 0 || run->packed > RUN_CHUNK_MAX)))
 		return -EIO;
-	r = cache_get(src->cache, (struct cache_key){run->dev, run->offset}, run->unpacked, unpack,
-	              run, &chunk);
+	r = get_chunk(src->cache, key, run->unpacked, packed ? unpack : make,
+	              packed ? (void *)run : &making, &chunk);
 	if (r)
 		return r;
 	memcpy(buf, (const char *)chunk->data + run->skip, len);
 	cache_put(src->cache, chunk);
 	return 0;
+}
+
+struct table_place {
+	struct dev *dev;
+	uint64_t off;
+};
+
+static int read_table(void *arg, void *data, size_t size)
+{
+	const struct table_place *t = arg;
+
+	return dev_pread(t->dev, data, size, t->off);
+}
+
+int run_table(struct cache *cache, struct dev *dev, uint64_t off, size_t len,
+              const struct cache_chunk **chunk)
+{
+	struct table_place place = {dev, off};
+	/* An address inside the dev: tables and packed chunks of one place stay apart. */
+	struct cache_key key = {(const char *)dev + 1, off};
+
+	if (len == 0 || len > RUN_CHUNK_MAX)
+		return -EIO;
+	return get_chunk(cache, key, len, read_table, &place, chunk);
 }
 
 /* The parent may be shorter than its child: what it does not have is zeros. */
@@ -87,7 +141,8 @@ int run_read(const struct run_source *src, void *buf, size_t len, uint64_t off)
 			r = dev_pread(run.dev, buf, n, run.offset);
 			break;
 		case RUN_PACKED:
-			r = read_packed(src, &run, buf, n);
+		case RUN_MADE:
+			r = read_chunk(src, &run, buf, n);
 			break;
 		case RUN_PARENT:
 			r = read_parent(src, run.offset, buf, n);
@@ -131,6 +186,7 @@ int run_extent(const struct run_source *src, uint64_t off, struct dev_extent *ex
 		ext->hole = true;
 		return 0;
 	case RUN_PACKED:
+	case RUN_MADE:
 		return 0;
 	case RUN_RAW:
 		return extent_below(run.dev, run.offset, ext);

@@ -14,6 +14,7 @@
 #include "dev.h"
 
 struct cache;
+struct cache_chunk;
 
 /* The largest unpacked chunk: a request may cost at most its own length and two chunks. */
 #define RUN_CHUNK_MAX ((uint32_t)4 << 20)
@@ -22,20 +23,30 @@ enum run_kind {
 	RUN_ZERO,   /* zeros that are stored nowhere */
 	RUN_RAW,    /* the bytes stand at dev, offset */
 	RUN_PACKED, /* part of a chunk that codec unpacks */
+	RUN_MADE,   /* part of a chunk that make writes: unpacking that is no codec's alone */
 	RUN_PARENT, /* as the parent image has it, at offset */
 };
+
+/*
+ * Write exactly size bytes, the chunk that self calls by the number offset, to data. 0 or -errno.
+ * Any thread.
+ */
+typedef int run_make_fn(void *self, uint64_t offset, void *data, size_t size);
 
 struct run {
 	enum run_kind kind;
 	uint64_t length; /* bytes from the asked offset on that this answer holds for, >= 1 */
 	struct dev *dev; /* RAW, PACKED: borrowed from the one who answers */
-	uint64_t offset; /* RAW, PARENT: of the asked byte; PACKED: of the chunk's first packed byte
-	                  */
+	uint64_t
+		offset; /* RAW, PARENT: of the asked byte; PACKED: of the chunk's first packed byte;
+	                 * MADE: what names the chunk to make, no two of which share a number */
 	/* PACKED only */
 	enum codec codec;
-	uint32_t packed;   /* bytes that the chunk takes in dev, <= RUN_CHUNK_MAX */
+	uint32_t packed; /* bytes that the chunk takes in dev, <= RUN_CHUNK_MAX */
+	/* PACKED and MADE */
 	uint32_t unpacked; /* bytes that it unpacks to, <= RUN_CHUNK_MAX */
 	uint32_t skip;     /* where in the unpacked chunk the asked byte stands */
+	run_make_fn *make; /* MADE */
 };
 
 /*
@@ -54,6 +65,14 @@ struct run_source {
 	struct dev *parent;  /* for RUN_PARENT; NULL or shorter than this: zeros past its end */
 	struct cache *cache; /* holds unpacked chunks */
 };
+
+/*
+ * len bytes (1 to RUN_CHUNK_MAX) of dev at off through the cache: for a container's tables, which
+ * map reads over and over and which may be too large to hold. The caller gives *chunk back with
+ * cache_put. Always ask for the same len at one off.
+ */
+int run_table(struct cache *cache, struct dev *dev, uint64_t off, size_t len,
+              const struct cache_chunk **chunk);
 
 /* Read exactly len bytes at off; -EIO past size. buf is wholly written when 0 is returned. */
 int run_read(const struct run_source *src, void *buf, size_t len, uint64_t off);

@@ -35,7 +35,7 @@ static int map(void *self, uint64_t node, uint64_t off, struct run *run)
 		run->kind = RUN_ZERO;
 		return 0;
 	case 1:
-		*run = (struct run){RUN_RAW, run->length, l->file, 100 + in, 0, 0, 0, 0};
+		*run = (struct run){RUN_RAW, run->length, l->file, 100 + in, 0, 0, 0, 0, NULL};
 		return 0;
 	case 2:
 		*run = (struct run){.kind = RUN_PACKED,

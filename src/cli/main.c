@@ -91,6 +91,7 @@ static void help(void)
 	     "                          map=lower overlay=\n"
 	     "      --format FMT        container format, instead of detecting it\n"
 	     "      --chain=no|DIR      where files that an image names are looked for\n"
+	     "      --snapshot NAME     the disk as it was at a snapshot inside the image\n"
 	     "  -f, -d                  stay in the foreground; with FUSE's debug output\n"
 	     "  -q, -v, -h, -V          quiet, verbose, this help, the version\n"
 	     "\nplatter(1) has the whole story.");

@@ -234,6 +234,7 @@ enum {
 	LONG_OVERLAY = 256,
 	LONG_FORMAT,
 	LONG_CHAIN,
+	LONG_SNAPSHOT,
 	LONG_JSON,
 	LONG_ALL,
 	LONG_YES,
@@ -250,6 +251,7 @@ static const struct option long_options[] = {
 	{"overlay", optional_argument, NULL, LONG_OVERLAY},
 	{"format", required_argument, NULL, LONG_FORMAT},
 	{"chain", required_argument, NULL, LONG_CHAIN},
+	{"snapshot", required_argument, NULL, LONG_SNAPSHOT},
 	{"json", no_argument, NULL, LONG_JSON},
 	{"all", no_argument, NULL, LONG_ALL},
 	{"yes", no_argument, NULL, LONG_YES},
@@ -278,6 +280,7 @@ static unsigned belongs_to(int c)
 		return OPT_IMAGE | OPT_PART;
 	case 'o':
 	case LONG_CHAIN:
+	case LONG_SNAPSHOT:
 		return OPT_IMAGE;
 	case LONG_FORMAT:
 		return OPT_IMAGE | OPT_EXPORT;
@@ -352,7 +355,11 @@ static int take(struct cli *cli, const struct command *command, int c)
 		else
 			cli->open.format = optarg;
 		return EXIT_OK;
+	case LONG_SNAPSHOT:
+		cli->open.snapshot = optarg;
+		return EXIT_OK;
 	case LONG_CHAIN:
+		cli->open.chain = optarg;
 		return check_chain(optarg);
 	case LONG_JSON:
 		cli->json = true;

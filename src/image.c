@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config.h"
+
+#include "image.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "drivers.h"
+
+/* Formats that wrap each other; what people make is one. */
+#define WRAPPED_MAX 3
+
+/* ---- what drivers report ---- */
+
+/* Grow an array by one element of that size; lists double, so that long ones stay cheap. */
+static void *grow(void *list, size_t *count, size_t size)
+{
+	void *more = list;
+
+	if (*count >= IMAGE_LIST_MAX)
+		return NULL;
+	if ((*count & (*count - 1)) == 0)
+		more = reallocarray(list, *count ? *count * 2 : 1, size);
+	if (more)
+		++*count;
+	return more;
+}
+
+static int grow_error(size_t count)
+{
+	return count >= IMAGE_LIST_MAX ? -E2BIG : -ENOMEM;
+}
+
+int image_add_snapshot(struct image *image, const struct image_snapshot *snapshot)
+{
+	struct image_snapshot *l = grow(image->snapshots, &image->nsnapshots, sizeof *l);
+
+	if (!l)
+		return grow_error(image->nsnapshots);
+	image->snapshots = l;
+	l[image->nsnapshots - 1] = *snapshot;
+	return 0;
+}
+
+int image_add_track(struct image *image, const struct image_track *track)
+{
+	struct image_track *l = grow(image->tracks, &image->ntracks, sizeof *l);
+
+	if (!l)
+		return grow_error(image->ntracks);
+	image->tracks = l;
+	l[image->ntracks - 1] = *track;
+	return 0;
+}
+
+int image_add_sum(struct image *image, const struct image_sum *sum)
+{
+	struct image_sum *l = grow(image->sums, &image->nsums, sizeof *l);
+
+	if (!l)
+		return grow_error(image->nsums);
+	image->sums = l;
+	l[image->nsums - 1] = *sum;
+	return 0;
+}
+
+void image_note(struct image *image, const char *fmt, ...)
+{
+	char **l, *line;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&line, fmt, ap) < 0)
+		line = NULL;
+	va_end(ap);
+	l = line ? grow(image->notes, &image->nnotes, sizeof *l) : NULL;
+	if (!l) { /* what is said beside the work is not worth failing for */
+		free(line);
+		return;
+	}
+	image->notes = l;
+	l[image->nnotes - 1] = line;
+}
+
+/* ---- opening ---- */
+
+static const struct format_driver *by_name(const char *name)
+{
+	for (size_t i = 0; format_drivers[i]; i++)
+		if (strcmp(format_drivers[i]->name, name) == 0)
+			return format_drivers[i];
+	return NULL;
+}
+
+static const struct format_driver *by_id(uint32_t id)
+{
+	for (size_t i = 0; format_drivers[i]; i++)
+		if (format_drivers[i]->id == id)
+			return format_drivers[i];
+	return NULL;
+}
+
+static struct image *new_image(struct chain *chain, struct dev *file,
+                               const struct image_request *req)
+{
+	struct image *image = calloc(1, sizeof *image);
+
+	if (!image)
+		return NULL;
+	image->file = file;
+	image->chain = chain;
+	image->cache = req->cache;
+	image->snapshot = req->snapshot;
+	return image;
+}
+
+/* Free what a driver may have filled in, for the next one. */
+static void clear_reported(struct image *image)
+{
+	for (size_t i = 0; i < image->nnotes; i++)
+		free(image->notes[i]);
+	free(image->notes);
+	free(image->snapshots);
+	free(image->tracks);
+	free(image->sums);
+	image_close(image->parent);
+	image->notes = NULL;
+	image->snapshots = NULL;
+	image->tracks = NULL;
+	image->sums = NULL;
+	image->parent = NULL;
+	image->nnotes = image->nsnapshots = image->ntracks = image->nsums = 0;
+	image->self = NULL;
+	image->size = 0;
+	image->sector = 0;
+	image->packed = false;
+}
+
+static int try_driver(struct image *image, const struct format_driver *format,
+                      struct platter_error *err)
+{
+	int r;
+
+	r = format->open(image, err);
+	if (r) {
+		clear_reported(image);
+		return r;
+	}
+	image->format = format;
+	if (image->size == 0 || image->size > DEV_SIZE_MAX)
+		return err_set(err, image->size ? EFBIG : EINVAL,
+		               "a virtual disk of %llu bytes, expected 1 to %llu",
+		               (unsigned long long)image->size, (unsigned long long)DEV_SIZE_MAX);
+	if (image->snapshot && !format->snapshots)
+		return err_set(err, EINVAL, "snapshot %s: images in %s format keep none",
+		               image->snapshot, format->name);
+	return 0;
+}
+
+/* An upper bound of the room that the contents take. */
+static uint64_t room(const struct image *image)
+{
+	uint64_t sum = 0;
+
+	if (image->packed || image->outer)
+		return image->size;
+	for (size_t i = 0; i < chain_count(image->chain); i++)
+		if (__builtin_add_overflow(sum, dev_room(chain_file(image->chain, i)), &sum))
+			return image->size;
+	return image->parent && image->parent->packed ? image->size : sum;
+}
+
+static int make_disk(struct image *image, struct platter_error *err)
+{
+	int r;
+
+	image->source = (struct run_source){
+		.map = image->format->map,
+		.self = image->self,
+		.size = image->size,
+		.parent = image->parent ? image->parent->disk : NULL,
+		.cache = image->cache,
+	};
+	r = dev_mapped(&image->source, room(image), &image->disk);
+	return r ? err_set(err, ENOMEM, "no memory") : 0;
+}
+
+/* Find the format: `only` that one, or the first that takes it. */
+static int open_format(struct image *image, const struct format_driver *only,
+                       struct platter_error *err)
+{
+	int r = DRIVER_NOT_MINE;
+
+	for (size_t i = 0; format_drivers[i] && r == DRIVER_NOT_MINE; i++)
+		if (!only || format_drivers[i] == only)
+			r = try_driver(image, format_drivers[i], err);
+	if (r == DRIVER_NOT_MINE)
+		return err_set(err, EINVAL, "is not in %s format", only ? only->name : "a known");
+	return r ? r : make_disk(image, err);
+}
+
+/* What a format wraps: *image becomes the innermost. ids: the formats to expect, 0: detect. */
+static int unwrap(struct image **image, uint32_t ids, const struct image_request *req,
+                  struct platter_error *err)
+{
+	static const char raw[] = "raw";
+	int r;
+
+	for (unsigned depth = 0; (*image)->format->wraps; depth++) {
+		const struct format_driver *only = ids ? by_id(ids >> 8 & 0xff) : NULL;
+		struct image *inner;
+
+		if (ids && !only)
+			return err_set(err, ENOTSUP, "no container format of number %u",
+			               ids >> 8 & 0xff);
+		if (depth == WRAPPED_MAX)
+			return err_set(err, EMLINK, "more than %d formats wrap each other",
+			               WRAPPED_MAX);
+		inner = new_image((*image)->chain, (*image)->disk, req);
+		if (!inner)
+			return err_set(err, ENOMEM, "no memory");
+		inner->outer = *image;
+		*image = inner;
+		r = open_format(inner,
+		                only                       ? only
+		                : depth == WRAPPED_MAX - 1 ? by_name(raw)
+		                                           : NULL,
+		                err);
+		if (r)
+			return r;
+		ids >>= 8;
+	}
+	return 0;
+}
+
+/* The bundle's own file, by which a format knows it. */
+static int open_bundle(struct chain *chain, const struct format_driver **only, struct dev **file,
+                       struct platter_error *err)
+{
+	for (size_t i = 0; format_drivers[i]; i++) {
+		const struct format_driver *d = format_drivers[i];
+		int r = -ENOENT;
+
+		if (d->bundle && (!*only || *only == d))
+			r = chain_open(chain, "bundle file", d->bundle, file, err);
+		if (r == 0)
+			*only = d;
+		if (r != -ENOENT)
+			return r;
+	}
+	return err_set(err, EISDIR, "a directory, expected a regular file or a block device");
+}
+
+/* Takes over the chain. */
+static int open_in(struct chain *chain, struct dev *file, const struct image_request *req,
+                   struct image **out, struct platter_error *err)
+{
+	const struct format_driver *only = NULL;
+	struct image *image = NULL;
+	int r = 0;
+
+	if (req->format_id) {
+		only = by_id(req->format_id & 0xff);
+		if (!only)
+			r = err_set(err, ENOTSUP, "no container format of number %u",
+			            req->format_id);
+	} else if (req->format) {
+		only = by_name(req->format);
+		if (!only)
+			r = err_set(err, EINVAL, "no container format %s", req->format);
+	}
+	if (!r && !file)
+		r = open_bundle(chain, &only, &file, err);
+	if (!r) {
+		image = new_image(chain, file, req);
+		r = image ? open_format(image, only, err) : err_set(err, ENOMEM, "no memory");
+	}
+	if (!r)
+		r = unwrap(&image, req->format_id, req, err);
+	if (r) {
+		if (image)
+			image_close(image);
+		else
+			chain_end(chain);
+		return r;
+	}
+	image->snapshot = NULL;
+	*out = image;
+	return 0;
+}
+
+int image_open(const char *path, const struct image_request *req, struct image **out,
+               struct platter_error *err)
+{
+	struct chain *chain;
+	struct dev *file;
+	int r = chain_begin(path, req->chain, &chain, &file, err);
+
+	*out = NULL;
+	return r ? r : open_in(chain, file, req, out, err);
+}
+
+int image_open_dev(struct dev *file, const struct image_request *req, struct image **out,
+                   struct platter_error *err)
+{
+	struct chain *chain;
+
+	*out = NULL;
+	if (chain_begin_dev(file, &chain) != 0)
+		return err_set(err, ENOMEM, "no memory");
+	return open_in(chain, file, req, out, err);
+}
+
+/* Nobody says what the parent is: only what nobody else takes for theirs is raw without doubt. */
+static int check_unsaid(const struct image *parent, const char *what, const char *ref,
+                        struct platter_error *err)
+{
+	if (strcmp(parent->format->name, "raw") == 0)
+		return 0;
+	return err_set(
+		err, EPERM,
+		"%s \"%s\": the image does not record its format, which looks like %s and is "
+		"not guessed (qemu-img rebase -u -F records it)",
+		what, ref, parent->format->name);
+}
+
+int image_open_parent(struct image *image, const char *what, const char *ref, const char *format,
+                      struct platter_error *err)
+{
+	struct image_request req = {.format = format, .cache = image->cache};
+	struct chain *chain;
+	struct dev *file;
+	int r = chain_open_parent(image->chain, what, ref, &chain, &file, err);
+
+	if (r)
+		return r;
+	r = open_in(chain, file, &req, &image->parent, err);
+	if (r)
+		err_prefix(err, "%s \"%s\"", what, ref);
+	else if (!format)
+		r = check_unsaid(image->parent, what, ref, err);
+	return r;
+}
+
+void image_close(struct image *image)
+{
+	struct image *outer;
+
+	for (; image; image = outer) {
+		outer = image->outer;
+		dev_unref(image->disk);
+		if (image->format)
+			image->format->close(image->self);
+		clear_reported(image);
+		if (!outer)
+			chain_end(image->chain);
+		free(image);
+	}
+}
+
+void image_format_name(const struct image *image, char *out, size_t size)
+{
+	const char *name = image->format->name;
+	size_t n = 0;
+
+	/* What a wrapper holds is raw unless something else is said. */
+	if (image->outer && strcmp(name, "raw") == 0) {
+		image = image->outer;
+		name = image->format->name;
+	}
+	n = (size_t)snprintf(out, size, "%s", name);
+	while ((image = image->outer) && n < size)
+		n += (size_t)snprintf(out + n, size - n, " in %s", image->format->name);
+}
+
+uint32_t image_format_id(const struct image *image)
+{
+	uint32_t id = 0;
+
+	for (; image; image = image->outer)
+		id = id << 8 | image->format->id;
+	return id;
+}
+
+struct dev *image_file(const struct image *image, size_t i)
+{
+	return chain_file(image->chain, i);
+}
+
+size_t image_file_count(const struct image *image)
+{
+	return chain_count(image->chain);
+}
