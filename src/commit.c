@@ -132,9 +132,6 @@ static int describe_undo(struct commit *c, struct ovl_header *h)
 static int write_undo(struct commit *c, struct newfile *n, const struct platter_progress *progress,
                       struct platter_error *err)
 {
-	struct overlay_mode mode = {0};
-	struct overlay *undo = NULL;
-	struct overlay_io *io;
 	struct ovl_header h;
 	int r = ovl_header_init(&h, c->p->image->size, err);
 
@@ -143,18 +140,10 @@ static int write_undo(struct commit *c, struct newfile *n, const struct platter_
 	r = describe_undo(c, &h);
 	if (r)
 		return err_set(err, -r, "the disk cannot be fingerprinted: %s", strerror(-r));
-	r = ovl_file_format(n->fd, &h, &io, err);
-	if (!r)
-		r = overlay_start(io, &h, 1, c->p->image, mode, NULL, &undo, err);
+	r = overlay_copy_to_file(c->p->overlay, c->p->image, n->fd, &h, c->p->image, progress, err);
 	if (r)
-		return r;
-	r = overlay_begin(undo);
-	if (!r)
-		r = overlay_copy(c->p->overlay, c->p->image, overlay_dev(undo), progress);
-	if (!r)
-		r = overlay_finish(undo);
-	overlay_free(undo);
-	return r ? err_set(err, -r, "%s: %s", n->path, strerror(-r)) : 0;
+		err_prefix(err, "%s", n->path);
+	return r;
 }
 
 static int make_undo(struct commit *c, const char *path, const struct platter_progress *progress,

@@ -33,9 +33,7 @@ static int lock(int fd, struct platter_error *err)
 
 int platter_keep_write(struct platter *p, int fd, struct platter_error *err)
 {
-	struct overlay *from = p->overlay, *to = NULL;
-	struct overlay_mode mode = {0};
-	struct overlay_io *io;
+	struct overlay *from = p->overlay;
 	struct ovl_header h;
 	int r = ovl_header_init(&h, p->image->size, err);
 
@@ -45,18 +43,7 @@ int platter_keep_write(struct platter *p, int fd, struct platter_error *err)
 		return r;
 	h.base = overlay_header(from)->base;
 	ovl_header_set_hint(&h, p->path);
-	r = ovl_file_format(fd, &h, &io, err);
-	if (!r)
-		r = overlay_start(io, &h, 1, p->image, mode, NULL, &to, err);
-	if (r)
-		return r;
-	r = overlay_begin(to);
-	if (!r)
-		r = overlay_copy(from, overlay_dev(from), overlay_dev(to), NULL);
-	if (!r)
-		r = overlay_finish(to);
-	overlay_free(to);
-	return r ? err_set(err, -r, "%s", strerror(-r)) : 0;
+	return overlay_copy_to_file(from, overlay_dev(from), fd, &h, p->image, NULL, err);
 }
 
 /* An io over a descriptor of its own for the same open file, on which the lock is. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What an overlay holds, copied to another device: by flatten, commit and keep. */
+/* What an overlay holds, copied to another device or a new overlay: by flatten, commit and keep. */
 #include "config.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "overlay.h"
 
@@ -88,4 +89,26 @@ int overlay_copy(struct overlay *o, struct dev *from, struct dev *to,
 	}
 	free(buf);
 	return r;
+}
+
+int overlay_copy_to_file(struct overlay *o, struct dev *from, int fd, struct ovl_header *h,
+                         struct dev *base, const struct platter_progress *progress,
+                         struct platter_error *err)
+{
+	struct overlay_mode mode = {0};
+	struct overlay *to = NULL;
+	struct overlay_io *io;
+	int r = ovl_file_format(fd, h, &io, err);
+
+	if (!r)
+		r = overlay_start(io, h, 1, base, mode, NULL, &to, err);
+	if (r)
+		return r;
+	r = overlay_begin(to);
+	if (!r)
+		r = overlay_copy(o, from, overlay_dev(to), progress);
+	if (!r)
+		r = overlay_finish(to);
+	overlay_free(to);
+	return r ? err_set(err, -r, "%s", strerror(-r)) : 0;
 }

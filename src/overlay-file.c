@@ -192,6 +192,13 @@ void ovl_header_set_hint(struct ovl_header *h, const char *hint)
 	memcpy(h->hint, hint, n);
 }
 
+void ovl_header_inherit(struct ovl_header *h, const struct ovl_header *from)
+{
+	h->base = from->base;
+	h->hint_len = from->hint_len;
+	memcpy(h->hint, from->hint, sizeof h->hint);
+}
+
 int ovl_file_format(int fd, struct ovl_header *h, struct overlay_io **io, struct platter_error *err)
 {
 	int own, r;
@@ -288,24 +295,18 @@ static int start(struct ovl_file *f, const struct overlay_request *req,
 {
 	bool committing = le32_get(f->h.incompat) & OVL_INCOMPAT_COMMITTING, moved;
 	struct overlay_mode mode = {.read_only = req->read_only};
-	struct overlay *lower = NULL;
 	int r = req->read_only ? 0 : check_writable(&f->h, err);
 
 	if (!r && !committing)
 		r = overlay_base_match(req->id, &f->h.base, &moved, err);
 	if (!r && !req->read_only)
 		overlay_finish_snapshot(req->path, &f->h);
-	if (!r)
-		r = overlay_layers_open(req->path, &f->h, req->live, req->base, &lower, err);
 	if (r)
 		return r;
 	if (!committing)
 		overlay_base_watch(req->id, &f->h.base);
 	ovl_header_set_hint(&f->h, req->hint);
-	r = overlay_start(f->io, &f->h, f->slot, lower ? overlay_dev(lower) : req->base, mode,
-	                  hooks, out, err);
-	f->io = NULL; /* it is the overlay's, also on failure */
-	overlay_free(lower);
+	r = overlay_start_layered(req->path, f, req->live, req->base, mode, hooks, out, err);
 	if (!r && committing) {
 		r = match_committing(*out, &f->h, err);
 		if (r) {

@@ -3,7 +3,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "newfile.h"
 #include "overlay-top.h"
@@ -26,29 +25,6 @@ static void absent_close(struct dev *dev)
 
 static const struct dev_ops absent_ops = {.pread = absent_pread, .close = absent_close};
 
-/* Write what chain holds into the new file n, whose header h says nothing of layers. */
-static int write_merged(struct overlay *chain, struct newfile *n, struct ovl_header *h,
-                        struct dev *base, const struct platter_progress *progress,
-                        struct platter_error *err)
-{
-	struct overlay_mode mode = {0};
-	struct overlay_io *io;
-	struct overlay *o = NULL;
-	int r = ovl_file_format(n->fd, h, &io, err);
-
-	if (!r)
-		r = overlay_start(io, h, 1, base, mode, NULL, &o, err);
-	if (r)
-		return r;
-	r = overlay_begin(o);
-	if (!r)
-		r = overlay_copy(chain, overlay_dev(chain), overlay_dev(o), progress);
-	if (!r)
-		r = overlay_finish(o);
-	overlay_free(o);
-	return r ? err_set(err, -r, "the merged overlay: %s", strerror(-r)) : 0;
-}
-
 static int flatten(struct ovl_top *t, const struct platter_progress *progress,
                    struct platter_error *err)
 {
@@ -66,13 +42,14 @@ static int flatten(struct ovl_top *t, const struct platter_progress *progress,
 	if (!r)
 		r = ovl_header_init(&h, le64_get(old.virtual_size), err);
 	if (!r) {
-		h.base = old.base;
-		h.hint_len = old.hint_len;
-		memcpy(h.hint, old.hint, sizeof h.hint);
+		ovl_header_inherit(&h, &old);
 		r = newfile_open(t->path, OVL_FILE_MODE, &n, err);
 	}
-	if (!r)
-		r = write_merged(chain, &n, &h, &base, progress, err);
+	if (!r) {
+		r = overlay_copy_to_file(chain, overlay_dev(chain), n.fd, &h, &base, progress, err);
+		if (r)
+			err_prefix(err, "the merged overlay");
+	}
 	if (!r)
 		r = newfile_place(&n, true, err);
 	newfile_drop(&n);

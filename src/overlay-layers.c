@@ -83,31 +83,41 @@ int overlay_parent_open(const char *path, const struct ovl_header *h, enum ovl_l
 	return r;
 }
 
-int overlay_layers_open(const char *path, const struct ovl_header *h, bool live, struct dev *base,
-                        struct overlay **lower, struct platter_error *err)
+static int start_parent(const char *path, const struct ovl_header *h, bool live, struct dev *base,
+                        struct overlay **out, struct platter_error *err)
 {
 	struct overlay_mode mode = {.read_only = true};
-	struct overlay *under = NULL;
 	struct ovl_file f;
 	char *parent;
-	int r;
+	int r = overlay_parent_open(path, h, live ? OVL_LOCK_NONE : OVL_LOCK_SHARED, &parent, &f,
+	                            err);
 
-	*lower = NULL;
-	if (!h->parent[0])
-		return 0;
-	r = overlay_parent_open(path, h, live ? OVL_LOCK_NONE : OVL_LOCK_SHARED, &parent, &f, err);
 	if (r)
 		return r;
-	/* Depths go down by one, so that this comes to an end. */
-	r = overlay_layers_open(parent, &f.h, live, base, &under, err);
-	if (!r) {
-		r = overlay_start(f.io, &f.h, f.slot, under ? overlay_dev(under) : base, mode, NULL,
-		                  lower, err);
-		f.io = NULL;
-	}
-	overlay_free(under);
-	ovl_file_close(&f);
+	r = overlay_start_layered(parent, &f, live, base, mode, NULL, out, err);
 	free(parent);
+	return r;
+}
+
+int overlay_start_layered(const char *path, struct ovl_file *f, bool live, struct dev *base,
+                          struct overlay_mode mode, const struct overlay_hooks *hooks,
+                          struct overlay **out, struct platter_error *err)
+{
+	struct overlay *lower = NULL;
+	int r = 0;
+
+	*out = NULL;
+	/* Depths go down by one from parent to parent, so that this comes to an end. */
+	if (f->h.parent[0])
+		r = start_parent(path, &f->h, live, base, &lower, err);
+	if (!r) {
+		r = overlay_start(f->io, &f->h, f->slot, lower ? overlay_dev(lower) : base, mode,
+		                  hooks, out, err);
+		f->io = NULL;
+	}
+	overlay_free(lower);
+	if (r)
+		ovl_file_close(f);
 	return r;
 }
 

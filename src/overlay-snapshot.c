@@ -52,9 +52,7 @@ static int init_child(struct ovl_header *h, const struct ovl_header *parent, uin
 		return err_set(err, EMLINK,
 		               "would have %u layers, at most %u; platter flatten merges them",
 		               depth, OVL_DEPTH_MAX);
-	h->base = parent->base;
-	h->hint_len = parent->hint_len;
-	memcpy(h->hint, parent->hint, sizeof h->hint);
+	ovl_header_inherit(h, parent);
 	h->incompat = le32_put(le32_get(h->incompat) | OVL_INCOMPAT_LAYERED);
 	h->depth = le32_put(depth);
 	h->parent_hseq = le64_put(hseq);

@@ -31,7 +31,11 @@ static int add(struct family *f, const char *path, const struct ovl_header *h)
 	return 0;
 }
 
-/* Look at one name in the folder. What cannot be opened or is no overlay is no relative. */
+/*
+ * Look at one name in the folder. What is no overlay, or cannot be looked at by this user, is no
+ * relative. One that was cut is: what it stands on must not be removed. Trouble of the system is
+ * passed on, since who cannot see the relatives had better do nothing.
+ */
 static int consider(struct family *f, const char *folder, const char *name,
                     const struct ovl_file *of)
 {
@@ -43,11 +47,14 @@ static int consider(struct family *f, const char *folder, const char *name,
 		return -EOVERFLOW;
 	if (asprintf(&path, "%s%s", folder, name) < 0)
 		return -ENOMEM;
-	if (ovl_file_open(path, OVL_LOCK_NONE, 0, &m, NULL) == 0) {
+	r = ovl_file_open_cut(path, OVL_LOCK_NONE, 0, &m, NULL);
+	if (!r) {
 		if (memcmp(&m.h.base.seed, &of->h.base.seed, sizeof m.h.base.seed) == 0 &&
 		    (m.st.st_ino != of->st.st_ino || m.st.st_dev != of->st.st_dev))
 			r = add(f, path, &m.h);
 		ovl_file_close(&m);
+	} else if (r != -ENOMEM && r != -EMFILE && r != -ENFILE && r != -EIO) {
+		r = 0;
 	}
 	free(path);
 	return r;
@@ -199,15 +206,6 @@ int ovl_top_start(struct ovl_top *t, struct dev *base, struct overlay **out,
                   struct platter_error *err)
 {
 	struct overlay_mode mode = {.read_only = true};
-	struct overlay *lower;
-	int r = overlay_layers_open(t->path, &t->f.h, false, base, &lower, err);
 
-	*out = NULL;
-	if (r)
-		return r;
-	r = overlay_start(t->f.io, &t->f.h, t->f.slot, lower ? overlay_dev(lower) : base, mode,
-	                  NULL, out, err);
-	t->f.io = NULL;
-	overlay_free(lower);
-	return r;
+	return overlay_start_layered(t->path, &t->f, false, base, mode, NULL, out, err);
 }

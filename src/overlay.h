@@ -174,6 +174,9 @@ int ovl_file_create(const char *path, struct ovl_header *h, bool replace,
 /* Record hint, the image's path, for people. */
 void ovl_header_set_hint(struct ovl_header *h, const char *hint);
 
+/* Take over from another header what image it is for. */
+void ovl_header_inherit(struct ovl_header *h, const struct ovl_header *from);
+
 /* What an existing overlay says that it was made for; -ENOENT when there is no such file. */
 int overlay_peek(const char *path, struct ovl_header *h, struct platter_error *err);
 
@@ -206,18 +209,26 @@ int overlay_count_held(struct overlay *o, uint64_t *bytes);
 int overlay_copy(struct overlay *o, struct dev *from, struct dev *to,
                  const struct platter_progress *progress);
 
+/*
+ * The same into the empty file fd, which becomes an overlay of header h over base, whole and closed
+ * when 0 is returned.
+ */
+int overlay_copy_to_file(struct overlay *o, struct dev *from, int fd, struct ovl_header *h,
+                         struct dev *base, const struct platter_progress *progress,
+                         struct platter_error *err);
+
 /* Tell progress, which may be NULL. */
 void overlay_step(const struct platter_progress *progress, uint64_t done, uint64_t total);
 
 /* ---- chains (overlay-layers.c) ---- */
 
 /*
- * Open the layers that an overlay at path with header h stands on, down to base. *lower is the
- * uppermost, for overlay_start's base, to be freed after it; NULL when there is none. live: lock
- * nothing.
+ * Start the overlay in f, at path, on the layers that it stands on, down to base. Those are opened
+ * without a lock when live, else under a shared one. f->io is the overlay's afterwards, or closed.
  */
-int overlay_layers_open(const char *path, const struct ovl_header *h, bool live, struct dev *base,
-                        struct overlay **lower, struct platter_error *err);
+int overlay_start_layered(const char *path, struct ovl_file *f, bool live, struct dev *base,
+                          struct overlay_mode mode, const struct overlay_hooks *hooks,
+                          struct overlay **out, struct platter_error *err);
 
 /*
  * Open the parent of the overlay at path with header h, a regular file in the same folder, when it
