@@ -85,14 +85,14 @@ static char *absolute(const char *path)
 
 /*
  * The format is found once in the life of an overlay and written down in it: a guest that writes
- * another format's magic into a raw image must not change how it is read next time.
+ * another format's magic into a raw image must not change how it is read next time. So is the
+ * snapshot in the image that it is over.
  */
-static int recorded_format(const char *overlay, uint32_t *id, struct platter_error *err)
+static int recorded(const char *overlay, struct image_request *req, struct platter_error *err)
 {
 	struct ovl_header h;
 	int r;
 
-	*id = 0;
 	if (!overlay)
 		return 0;
 	r = overlay_peek(overlay, &h, err);
@@ -100,8 +100,8 @@ static int recorded_format(const char *overlay, uint32_t *id, struct platter_err
 		return 0;
 	if (r)
 		err_prefix(err, "overlay %s", overlay);
-	else
-		*id = le32_get(h.base.format);
+	req->format_id = r ? 0 : le32_get(h.base.format);
+	req->state = r ? 0 : le32_get(h.base.state);
 	return r;
 }
 
@@ -113,7 +113,7 @@ static int open_image(struct platter *p, const char *path, const struct platter_
 	                            .snapshot = opt->snapshot,
 	                            .chain = opt->chain};
 	const struct image *outermost;
-	int r = recorded_format(overlay, &req.format_id, err);
+	int r = recorded(overlay, &req, err);
 
 	if (r)
 		return r;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crc32c.h"
 #include "drivers.h"
 
 /* Formats that wrap each other; what people make is one. */
@@ -68,6 +69,42 @@ int image_add_sum(struct image *image, const struct image_sum *sum)
 	return 0;
 }
 
+/* The same whenever the image is opened; 0 is the present state. */
+static uint32_t state_number(const struct image_snapshot *s)
+{
+	uint32_t n = crc32c(s, sizeof *s);
+
+	return n ? n : 1;
+}
+
+static bool is_wished(const struct image *image, const struct image_snapshot *s, bool by_id)
+{
+	if (!image->snapshot)
+		return by_id && state_number(s) == image->wanted;
+	return strcmp(by_id ? s->id : s->name, image->snapshot) == 0;
+}
+
+int image_choose_snapshot(struct image *image, size_t *index, struct platter_error *err)
+{
+	size_t n = image->nsnapshots;
+
+	*index = n;
+	if (!image->snapshot && !image->wanted)
+		return 0;
+	/* Ids first, as QEMU has it: they are unique, names need not be. */
+	for (size_t i = 0; i < 2 * n; i++)
+		if (is_wished(image, &image->snapshots[i % n], i < n)) {
+			*index = i % n;
+			image->state = state_number(&image->snapshots[*index]);
+			return 0;
+		}
+	if (!image->snapshot)
+		return err_set(err, ESTALE,
+		               "the snapshot that the overlay was made over is not in it");
+	return err_set(err, ENOENT, "snapshot %s: none of its %zu snapshots has that id or name",
+	               image->snapshot, n);
+}
+
 void image_note(struct image *image, const char *fmt, ...)
 {
 	char **l, *line;
@@ -115,6 +152,7 @@ static struct image *new_image(struct chain *chain, struct dev *file,
 	image->chain = chain;
 	image->cache = req->cache;
 	image->snapshot = req->snapshot;
+	image->wanted = req->snapshot ? 0 : req->state;
 	return image;
 }
 
@@ -137,6 +175,7 @@ static void clear_reported(struct image *image)
 	image->self = NULL;
 	image->size = 0;
 	image->sector = 0;
+	image->state = 0;
 	image->packed = false;
 }
 
@@ -155,9 +194,10 @@ static int try_driver(struct image *image, const struct format_driver *format,
 		return err_set(err, image->size ? EFBIG : EINVAL,
 		               "a virtual disk of %llu bytes, expected 1 to %llu",
 		               (unsigned long long)image->size, (unsigned long long)DEV_SIZE_MAX);
-	if (image->snapshot && !format->snapshots)
+	if ((image->snapshot || image->wanted) && !format->snapshots && !format->wraps)
 		return err_set(err, EINVAL, "snapshot %s: images in %s format keep none",
-		               image->snapshot, format->name);
+		               image->snapshot ? image->snapshot : "that the overlay was made over",
+		               format->name);
 	return 0;
 }
 

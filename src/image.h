@@ -49,6 +49,7 @@ struct image {
 	struct chain *chain;  /* opens the other files that the image names */
 	struct cache *cache;  /* for run_table */
 	const char *snapshot; /* wanted state, by name or id; NULL: the present. During open only */
+	uint32_t wanted;      /* the same as a number, see .state; 0: as .snapshot says */
 
 	/* ---- what it fills in ---- */
 	void *self;      /* the driver's own, freed by its close */
@@ -64,6 +65,7 @@ struct image {
 	size_t nsnapshots, ntracks, nsums, nnotes;
 
 	/* ---- what is the core's ---- */
+	uint32_t state; /* 0: the present, else a number that stands for the chosen snapshot */
 	const struct format_driver *format;
 	struct image *parent; /* image_open_parent made it */
 	struct image *outer;  /* whose virtual disk .file is, or NULL */
@@ -77,6 +79,12 @@ struct image {
 int image_add_snapshot(struct image *image, const struct image_snapshot *snapshot);
 int image_add_track(struct image *image, const struct image_track *track);
 int image_add_sum(struct image *image, const struct image_sum *sum);
+
+/*
+ * Which of the snapshots reported so far is wished for: its place in the list, or image->nsnapshots
+ * for the present state. -ENOENT when there is no such.
+ */
+int image_choose_snapshot(struct image *image, size_t *index, struct platter_error *err);
 
 /* Something about the container that people should know and that is no reason to refuse it, such as
  * a bit that says it was not closed. One line. */
@@ -97,7 +105,8 @@ int image_open_parent(struct image *image, const char *what, const char *ref, co
 struct image_request {
 	const char *format;   /* of the outermost container, by name; NULL: detect */
 	uint32_t format_id;   /* as image_format_id gave it; 0: detect */
-	const char *snapshot; /* NULL: the present state */
+	const char *snapshot; /* NULL: the present state, or ... */
+	uint32_t state;       /* ... unless 0, the one that had this image.state */
 	const char *chain;    /* as --chain: NULL, "no" or a folder */
 	struct cache *cache;  /* borrowed, outlives the image */
 };

@@ -240,6 +240,7 @@ static int measure(struct overlay_base *b, struct ovl_base *rec)
 	rec->mtime_ns = le64_put(mtime);
 	rec->ctime_ns = le64_put(ctime);
 	rec->format = le32_put(image_format_id(b->image));
+	rec->state = le32_put(b->image->state);
 	return 0;
 }
 
@@ -303,6 +304,8 @@ int overlay_base_match(struct overlay_base *b, struct ovl_base *rec, bool *moved
 	if (le32_get(rec->format) != image_format_id(b->image))
 		return err_set(err, ESTALE, "made for an image of format %u, this one has %u",
 		               le32_get(rec->format), image_format_id(b->image));
+	if (le32_get(rec->state) != b->image->state)
+		return err_set(err, ESTALE, "made for another snapshot in the image");
 	if (untouched(b, &now, rec))
 		return 0;
 #ifndef HAVE_LIBCRYPTO

@@ -65,7 +65,7 @@ struct ovl_base {
 	uint8_t full[32];  /* +0x50 sha256 of all of it; zeros: none */
 	le64 seed;         /* +0x70 chooses the sample */
 	le32 format;       /* +0x78 format_driver.id */
-	le32 reserved;     /* +0x7c */
+	le32 state;        /* +0x7c image.state: 0, or which snapshot in the image */
 };
 
 struct ovl_header {
