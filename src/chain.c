@@ -359,24 +359,21 @@ static bool ends_in(const char *name, const char *suffix)
 	return n > s && strcasecmp(name + n - s, suffix) == 0;
 }
 
-int chain_list(struct chain *c, const char *suffix, int (*each)(void *arg, const char *name),
-               void *arg, struct platter_error *err)
+static int list_folder(int folder, const char *path, const char *suffix,
+                       int (*each)(void *arg, const char *name), void *arg,
+                       struct platter_error *err)
 {
 	unsigned seen = 0;
 	struct dirent *e;
 	DIR *dir = NULL;
 	int fd, r = 0;
 
-	if (c->folder < 0)
-		return err_set(err, EPERM,
-		               "the image's folder is not looked into, because of "
-		               "--chain=no");
 	/* A description of its own: the position in the folder is part of it. */
-	fd = openat(c->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0)
 		dir = fdopendir(fd);
 	if (!dir) {
-		r = err_set(err, errno, "folder %s: %s", c->folder_path, strerror(errno));
+		r = err_set(err, errno, "folder %s: %s", path, strerror(errno));
 		if (fd >= 0)
 			close(fd);
 		return r;
@@ -385,8 +382,35 @@ int chain_list(struct chain *c, const char *suffix, int (*each)(void *arg, const
 		if (ends_in(e->d_name, suffix))
 			r = each(arg, e->d_name);
 	if (r == 0 && errno)
-		r = err_set(err, errno, "folder %s: %s", c->folder_path, strerror(errno));
+		r = err_set(err, errno, "folder %s: %s", path, strerror(errno));
 	closedir(dir);
+	return r;
+}
+
+int chain_list(struct chain *c, const char *suffix, int (*each)(void *arg, const char *name),
+               void *arg, struct platter_error *err)
+{
+	const struct shared *s = c->shared;
+	int r;
+
+	if (c->folder < 0)
+		return err_set(err, EPERM,
+		               "the image's folder is not looked into, because of "
+		               "--chain=no");
+	r = list_folder(c->folder, c->folder_path, suffix, each, arg, err);
+	if (r == 0 && s->extra >= 0)
+		r = list_folder(s->extra, s->extra_path, suffix, each, arg, err);
+	return r;
+}
+
+int chain_peek(struct chain *c, const char *name, void *buf, size_t len)
+{
+	struct dev *file;
+	int where, r = find(c, "file", name, &where, &file, NULL);
+
+	if (!r)
+		r = dev_pread(file, buf, len, 0);
+	dev_unref(file);
 	return r;
 }
 
