@@ -111,6 +111,29 @@ int run_table(struct cache *cache, struct dev *dev, uint64_t off, size_t len,
 	return get_chunk(cache, key, len, read_table, &place, chunk);
 }
 
+/* How much of a table is read at a time. */
+#define ENTRIES_BYTES ((size_t)64 << 10)
+
+int run_entries(struct cache *cache, struct dev *dev, uint64_t off, uint64_t total, size_t size,
+                uint64_t index, struct run_entries *out)
+{
+	uint64_t each = ENTRIES_BYTES / size, first = index / each * each;
+	uint64_t count = min64(each, total - first);
+	int r;
+
+	r = run_table(cache, dev, off + first * size, (size_t)count * size, &out->chunk);
+	if (r)
+		return r;
+	out->at = (const uint8_t *)out->chunk->data + (index - first) * size;
+	out->count = count - (index - first);
+	return 0;
+}
+
+void run_entries_put(struct cache *cache, const struct run_entries *entries)
+{
+	cache_put(cache, entries->chunk);
+}
+
 /* The parent may be shorter than its child: what it does not have is zeros. */
 static int read_parent(const struct run_source *src, uint64_t off, void *buf, size_t len)
 {

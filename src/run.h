@@ -74,6 +74,22 @@ struct run_source {
 int run_table(struct cache *cache, struct dev *dev, uint64_t off, size_t len,
               const struct cache_chunk **chunk);
 
+/* Entries of a table that a block of the cache holds. */
+struct run_entries {
+	const uint8_t *at;
+	uint64_t count; /* from that one on, >= 1 */
+	const struct cache_chunk *chunk;
+};
+
+/*
+ * The entry numbered index of a table of total entries of size bytes (a power of two, <= 4096) at
+ * off in dev, and those behind it that come with it. The caller knows that the table lies in dev
+ * and that index < total, and gives them back with run_entries_put.
+ */
+int run_entries(struct cache *cache, struct dev *dev, uint64_t off, uint64_t total, size_t size,
+                uint64_t index, struct run_entries *out);
+void run_entries_put(struct cache *cache, const struct run_entries *entries);
+
 /* Read exactly len bytes at off; -EIO past size. buf is wholly written when 0 is returned. */
 int run_read(const struct run_source *src, void *buf, size_t len, uint64_t off);
 
