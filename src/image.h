@@ -32,12 +32,20 @@ struct image_track {
 	bool audio;      /* 16-bit little-endian stereo samples; else sectors of 2048 bytes */
 };
 
+/* A stretch of the virtual disk that a checksum leaves out. */
+struct image_gap {
+	uint64_t start, length;
+};
+
 /* A checksum that the image holds of its contents. */
 struct image_sum {
 	const char *digest;     /* "md5", "sha1", "sha256", "crc32" */
-	uint64_t start, length; /* what of the virtual disk it covers */
-	uint8_t value[64];      /* as that digest is written; crc32 big-endian */
-	char what[64];          /* what it belongs to, for messages: "partition 3"; may be "" */
+	uint64_t start, length; /* what of the virtual disk it covers ... */
+	/* ... but for these: in order, apart, inside; the driver's own until close. May be NULL. */
+	const struct image_gap *gaps;
+	size_t ngaps;
+	uint8_t value[64]; /* as that digest is written; crc32 big-endian */
+	char what[64];     /* what it belongs to, for messages: "partition 3"; may be "" */
 };
 
 /* Each list holds at most so many; a driver that finds more refuses or leaves the rest out. */
