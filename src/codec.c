@@ -230,3 +230,39 @@ int codec_unpack(enum codec codec, const void *in, size_t in_len, void *out, siz
 
 	return unpack ? unpack(in, in_len, out, out_len) : -EOPNOTSUPP;
 }
+
+static int unpack_zlib_upto(const void *in, size_t in_len, void *out, size_t *out_len)
+{
+	uLongf got = (uLongf)*out_len;
+	int r = uncompress(out, &got, in, (uLong)in_len);
+
+	*out_len = got;
+	return r == Z_MEM_ERROR ? -ENOMEM : r == Z_OK ? 0 : -EIO;
+}
+
+static int unpack_bzip2_upto(const void *in, size_t in_len, void *out, size_t *out_len)
+{
+#ifdef HAVE_BZIP2
+	unsigned got = *out_len > UINT_MAX ? UINT_MAX : (unsigned)*out_len;
+	int r;
+
+	if (in_len > UINT_MAX)
+		return -EIO;
+	r = BZ2_bzBuffToBuffDecompress(out, &got, (char *)in, (unsigned)in_len, 0, 0);
+	*out_len = got;
+	return r == BZ_MEM_ERROR ? -ENOMEM : r == BZ_OK ? 0 : -EIO;
+#else
+	(void)in;
+	(void)in_len;
+	(void)out;
+	(void)out_len;
+	return -EOPNOTSUPP;
+#endif
+}
+
+int codec_unpack_upto(enum codec codec, const void *in, size_t in_len, void *out, size_t *out_len)
+{
+	if (codec == CODEC_ZLIB)
+		return unpack_zlib_upto(in, in_len, out, out_len);
+	return codec == CODEC_BZIP2 ? unpack_bzip2_upto(in, in_len, out, out_len) : -EOPNOTSUPP;
+}

@@ -29,4 +29,10 @@ int codec_require(enum codec codec, struct platter_error *err);
  */
 int codec_unpack(enum codec codec, const void *in, size_t in_len, void *out, size_t out_len);
 
+/*
+ * The same when what is packed does not say how long it gets: at most *out_len bytes, which becomes
+ * what it was. For small things, and CODEC_ZLIB and CODEC_BZIP2 only (else -EOPNOTSUPP).
+ */
+int codec_unpack_upto(enum codec codec, const void *in, size_t in_len, void *out, size_t *out_len);
+
 #endif
