@@ -30,6 +30,7 @@ qemu-storage-daemon:qemu-system-common fio:fio mkfs.xfs:xfsprogs xfs_repair:xfsp
 getfattr:attr setfattr:attr losetup:mount mount:mount umount:mount gcc:build-essential
 man:man-db nm:binutils objdump:binutils readelf:binutils pgrep:procps pkill:procps ps:procps
 podchecker:perl python3:python3 shellcheck:shellcheck strace:strace sudo:sudo valgrind:valgrind
+ewfacquire:ewf-tools ewfexport:ewf-tools ewfverify:ewf-tools
 xz:xz-utils zstd:zstd tar:tar bsdtar:libarchive-tools
 '
 
