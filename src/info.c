@@ -115,6 +115,21 @@ static void put_boot(struct json *j, const struct platter *p)
 	json_close(j, ']');
 }
 
+static void put_tracks(struct json *j, const struct platter *p)
+{
+	json_open(j, "tracks", '[');
+	for (size_t i = 0; i < p->container->ntracks; i++) {
+		const struct image_track *t = &p->container->tracks[i];
+
+		json_open(j, NULL, '{');
+		json_number(j, "number", t->number);
+		json_string(j, "type", t->audio ? "audio" : "data");
+		json_number(j, "size", t->size);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
 char *platter_info_json(struct platter *p)
 {
 	struct json j = {0};
@@ -132,6 +147,7 @@ char *platter_info_json(struct platter *p)
 	put_parts(&j, p);
 	put_gaps(&j, p);
 	put_boot(&j, p);
+	put_tracks(&j, p);
 	json_close(&j, '}');
 	putc('\n', j.out);
 	failed = ferror(j.out);
@@ -181,6 +197,7 @@ void platter_get_info(struct platter *p, struct platter_info *info)
 		.nparts = p->table.nparts,
 		.ngaps = p->table.ngaps,
 		.nboots = p->boot.nparts,
+		.ntracks = p->container->ntracks,
 		.nproblems = p->table.nproblems,
 	};
 }
@@ -194,6 +211,13 @@ void platter_get_boot(struct platter *p, size_t i, struct platter_part_info *par
 {
 	*part = part_info(&p->boot.parts[i], NULL);
 	part->size = p->boot.parts[i].usable;
+}
+
+void platter_get_track(struct platter *p, size_t i, struct platter_track_info *track)
+{
+	const struct image_track *t = &p->container->tracks[i];
+
+	*track = (struct platter_track_info){t->number, t->size, t->audio};
 }
 
 void platter_get_gap(struct platter *p, size_t i, uint64_t *start, uint64_t *size)

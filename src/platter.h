@@ -123,18 +123,26 @@ struct platter_part_info {
 	struct platter_fs_info fs;
 };
 
+/* A track of an optical disc. */
+struct platter_track_info {
+	uint32_t number;
+	uint64_t size;
+	bool audio; /* 16-bit little-endian stereo samples; else sectors of 2048 bytes */
+};
+
 struct platter_info {
 	const char *format, *scheme; /* scheme "none": no table */
 	uint64_t virtual_size;
 	uint32_t sector_size;
 	struct platter_fs_info fs; /* on the whole disk */
-	size_t nparts, ngaps, nboots, nproblems;
+	size_t nparts, ngaps, nboots, ntracks, nproblems;
 };
 
 void platter_get_info(struct platter *p, struct platter_info *info);
 /* i < nparts, in the order of the table. Strings live as long as p. */
 void platter_get_part(struct platter *p, size_t i, struct platter_part_info *part);
 void platter_get_boot(struct platter *p, size_t i, struct platter_part_info *part);
+void platter_get_track(struct platter *p, size_t i, struct platter_track_info *track);
 void platter_get_gap(struct platter *p, size_t i, uint64_t *start, uint64_t *size);
 const char *platter_get_problem(struct platter *p, size_t i);
 
@@ -163,8 +171,8 @@ struct platter_view {
 };
 
 /*
- * The devices: disk, parts/, gaps/, boot/, .platter/info.json; with part (0 is the whole disk)
- * only that one. The tree is closed by platter_tree_close, before p.
+ * The devices: disk, parts/, gaps/, boot/, tracks/, .platter/info.json; with part (0 is the whole
+ * disk) only that one. The tree is closed by platter_tree_close, before p.
  */
 int platter_attach(struct platter *p, int part, const struct platter_view *view,
                    struct platter_tree **out, struct platter_error *err);

@@ -197,6 +197,27 @@ static int add_boots(struct platter_tree *t)
 	return r;
 }
 
+/* The tracks as the image has them: an overlay holds changes of the disk, not of these. */
+static int add_tracks(struct platter_tree *t)
+{
+	const struct image *image = t->p->container;
+	int r = 0;
+
+	for (size_t i = 0; i < image->ntracks && !r; i++) {
+		struct run_source src = image->source;
+		struct node node = {.kind = NODE_DEV};
+		char name[16];
+
+		src.node = image->tracks[i].node;
+		src.size = image->tracks[i].size;
+		snprintf(name, sizeof name, "%" PRIu32, image->tracks[i].number);
+		r = dev_mapped(&src, src.size, &node.dev);
+		if (!r)
+			r = add(t, node, name);
+	}
+	return r;
+}
+
 static int add_info(struct platter_tree *t)
 {
 	struct node node = {.kind = NODE_DEV};
@@ -218,7 +239,7 @@ static size_t index_of(const struct platter_tree *t, size_t dir, const char *nam
 
 static int build_devices(struct platter_tree *t, int only)
 {
-	bool all = only == PLATTER_PART_ALL;
+	bool all = only == PLATTER_PART_ALL, tracks = all && t->p->container->ntracks;
 	int r = add(t, dir_node, "");
 
 	if (r)
@@ -233,6 +254,8 @@ static int build_devices(struct platter_tree *t, int only)
 			r = add(t, dir_node, "gaps");
 		if (!r && all)
 			r = add(t, dir_node, "boot");
+		if (!r && tracks)
+			r = add(t, dir_node, "tracks");
 		if (!r)
 			r = add(t, dir_node, ".platter");
 	});
@@ -242,6 +265,8 @@ static int build_devices(struct platter_tree *t, int only)
 		CHILDREN(t, index_of(t, 0, "gaps"), r = add_gaps(t));
 	if (!r && all)
 		CHILDREN(t, index_of(t, 0, "boot"), r = add_boots(t));
+	if (!r && tracks)
+		CHILDREN(t, index_of(t, 0, "tracks"), r = add_tracks(t));
 	if (!r)
 		CHILDREN(t, index_of(t, 0, ".platter"), r = add_info(t));
 	for (int by = 0; all && by < BY_COUNT && !r; by++)

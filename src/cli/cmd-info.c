@@ -190,6 +190,14 @@ static void put_rest(struct platter *p, const struct platter_info *info)
 		printf("boot %2" PRIu32 " %11" PRIu64 " %14" PRIu64 " %9s  %s\n", boot.number,
 		       boot.start, boot.size, size, boot.type_name);
 	}
+	for (size_t i = 0; i < info->ntracks; i++) {
+		struct platter_track_info track;
+
+		platter_get_track(p, i, &track);
+		human(track.size, size, sizeof size);
+		printf("track %2" PRIu32 " %25" PRIu64 " %9s  %s\n", track.number, track.size, size,
+		       track.audio ? "audio" : "data");
+	}
 }
 
 static void put_text(struct platter *p)
