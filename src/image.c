@@ -94,7 +94,7 @@ int image_choose_snapshot(struct image *image, size_t *index, struct platter_err
 	/* Ids first, as QEMU has it: they are unique, names need not be. */
 	for (size_t i = 0; i < 2 * n; i++)
 		if (is_wished(image, &image->snapshots[i % n], i < n)) {
-			*index = i % n;
+			*index = image->chosen = i % n;
 			image->state = state_number(&image->snapshots[*index]);
 			return 0;
 		}

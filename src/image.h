@@ -73,7 +73,8 @@ struct image {
 	size_t nsnapshots, ntracks, nsums, nnotes;
 
 	/* ---- what is the core's ---- */
-	uint32_t state; /* 0: the present, else a number that stands for the chosen snapshot */
+	uint32_t state; /* 0: the present, else a number that stands for the chosen snapshot ... */
+	size_t chosen;  /* ... which stands there in the list */
 	const struct format_driver *format;
 	struct image *parent; /* image_open_parent made it */
 	struct image *outer;  /* whose virtual disk .file is, or NULL */

@@ -13,6 +13,25 @@ static const char *scheme(const struct platter *p)
 	return p->table.scheme ? p->table.scheme : "none";
 }
 
+/* The innermost image has the disk, and stands on parents. */
+static const struct image *parent(const struct platter *p, size_t i)
+{
+	const struct image *image = p->container->parent;
+
+	while (image && i--)
+		image = image->parent;
+	return image;
+}
+
+static size_t count_parents(const struct platter *p)
+{
+	size_t n = 0;
+
+	while (parent(p, n))
+		n++;
+	return n;
+}
+
 static void put_fs(struct json *j, const char *key, const struct fsid *id)
 {
 	if (!id->type[0]) {
@@ -27,7 +46,50 @@ static void put_fs(struct json *j, const char *key, const struct fsid *id)
 	json_close(j, '}');
 }
 
-static void put_image(struct json *j, const struct platter *p)
+/* What a snapshot was called by, and the rest of what is known of it. */
+static void put_snapshots(struct json *j, struct platter *p)
+{
+	json_open(j, "snapshots", '[');
+	for (size_t i = 0; i < p->container->nsnapshots; i++) {
+		struct platter_snapshot_info s;
+
+		platter_get_snapshot(p, i, &s);
+		json_open(j, NULL, '{');
+		json_string(j, "id", s.id);
+		json_string(j, "name", s.name);
+		json_number(j, "created", (uint64_t)s.created);
+		json_number(j, "size", s.size);
+		json_bool(j, "shown", s.shown);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
+static void put_notes(struct json *j, const struct platter *p)
+{
+	json_open(j, "notes", '[');
+	for (size_t i = 0; i < p->container->nnotes; i++)
+		json_string(j, NULL, p->container->notes[i]);
+	json_close(j, ']');
+}
+
+static void put_parents(struct json *j, struct platter *p)
+{
+	json_open(j, "parents", '[');
+	for (size_t i = 0; i < count_parents(p); i++) {
+		const char *name;
+		char format[64];
+
+		platter_get_parent(p, i, &name, format, sizeof format);
+		json_open(j, NULL, '{');
+		json_string(j, "name", name);
+		json_string(j, "format", format);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
+static void put_image(struct json *j, struct platter *p)
 {
 	json_open(j, "image", '{');
 	json_string(j, "path", p->path);
@@ -36,6 +98,9 @@ static void put_image(struct json *j, const struct platter *p)
 	json_number(j, "sector_size", p->sector);
 	if (p->overlay_path)
 		json_string(j, "overlay", p->overlay_path);
+	put_snapshots(j, p);
+	put_notes(j, p);
+	put_parents(j, p);
 	json_close(j, '}');
 }
 
@@ -199,6 +264,9 @@ void platter_get_info(struct platter *p, struct platter_info *info)
 		.nboots = p->boot.nparts,
 		.ntracks = p->container->ntracks,
 		.nproblems = p->table.nproblems,
+		.nsnapshots = p->container->nsnapshots,
+		.nnotes = p->container->nnotes,
+		.nparents = count_parents(p),
 	};
 }
 
@@ -229,4 +297,30 @@ void platter_get_gap(struct platter *p, size_t i, uint64_t *start, uint64_t *siz
 const char *platter_get_problem(struct platter *p, size_t i)
 {
 	return p->table.problems[i];
+}
+
+void platter_get_snapshot(struct platter *p, size_t i, struct platter_snapshot_info *snapshot)
+{
+	const struct image_snapshot *s = &p->container->snapshots[i];
+
+	*snapshot = (struct platter_snapshot_info){
+		.id = s->id,
+		.name = s->name,
+		.created = s->created,
+		.size = s->size,
+		.shown = p->container->state && i == p->container->chosen,
+	};
+}
+
+const char *platter_get_note(struct platter *p, size_t i)
+{
+	return p->container->notes[i];
+}
+
+void platter_get_parent(struct platter *p, size_t i, const char **name, char *format, size_t size)
+{
+	const struct image *image = parent(p, i);
+
+	*name = chain_name(image->chain);
+	image_format_name(image, format, size);
 }

@@ -136,6 +136,15 @@ struct platter_info {
 	uint32_t sector_size;
 	struct platter_fs_info fs; /* on the whole disk */
 	size_t nparts, ngaps, nboots, ntracks, nproblems;
+	size_t nsnapshots, nnotes, nparents;
+};
+
+/* A state of the disk that the image keeps beside the present one. */
+struct platter_snapshot_info {
+	const char *id, *name; /* UTF-8 */
+	int64_t created;       /* seconds since 1970 */
+	uint64_t size;         /* of the disk then */
+	bool shown;            /* it is what was opened */
 };
 
 void platter_get_info(struct platter *p, struct platter_info *info);
@@ -145,6 +154,11 @@ void platter_get_boot(struct platter *p, size_t i, struct platter_part_info *par
 void platter_get_track(struct platter *p, size_t i, struct platter_track_info *track);
 void platter_get_gap(struct platter *p, size_t i, uint64_t *start, uint64_t *size);
 const char *platter_get_problem(struct platter *p, size_t i);
+void platter_get_snapshot(struct platter *p, size_t i, struct platter_snapshot_info *snapshot);
+/* What people should know about the container. */
+const char *platter_get_note(struct platter *p, size_t i);
+/* What the image stands on (a backing file), the nearest first: its name without a folder. */
+void platter_get_parent(struct platter *p, size_t i, const char **name, char *format, size_t size);
 
 /* ---- trees ---- */
 

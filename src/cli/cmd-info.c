@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -200,6 +201,43 @@ static void put_rest(struct platter *p, const struct platter_info *info)
 	}
 }
 
+/* ---- what the container says ---- */
+
+static void put_snapshots(struct platter *p, size_t count)
+{
+	char size[16], id[128], name[1024], when[64];
+
+	for (size_t i = 0; i < count; i++) {
+		struct platter_snapshot_info s;
+		struct tm tm;
+		time_t t;
+
+		platter_get_snapshot(p, i, &s);
+		t = (time_t)s.created;
+		human(s.size, size, sizeof size);
+		if (!localtime_r(&t, &tm) || !strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &tm))
+			when[0] = '\0';
+		printf("snapshot %s \"%s\", %s, %s%s\n", shown(s.id, id, sizeof id),
+		       shown(s.name, name, sizeof name), when, size, s.shown ? ", shown here" : "");
+	}
+}
+
+static void put_container(struct platter *p, const struct platter_info *info)
+{
+	char buf[1024];
+
+	for (size_t i = 0; i < info->nparents; i++) {
+		const char *name;
+		char format[64];
+
+		platter_get_parent(p, i, &name, format, sizeof format);
+		printf("  on %s (%s)\n", shown(name, buf, sizeof buf), format);
+	}
+	for (size_t i = 0; i < info->nnotes; i++)
+		printf("  ! %s\n", shown(platter_get_note(p, i), buf, sizeof buf));
+	put_snapshots(p, info->nsnapshots);
+}
+
 static void put_text(struct platter *p)
 {
 	struct platter_info info;
@@ -215,6 +253,7 @@ static void put_text(struct platter *p)
 		put_fs(&info.fs);
 	}
 	putchar('\n');
+	put_container(p, &info);
 	for (size_t i = 0; i < info.nproblems; i++)
 		printf("  ! %s\n", shown(platter_get_problem(p, i), buf, sizeof buf));
 	if (isatty(STDOUT_FILENO))
