@@ -54,7 +54,7 @@ static uint64_t l2_count(const struct qtables *t)
 	return (uint64_t)1 << t->l2_bits;
 }
 
-/* log2 of the bytes of disk that an L1 entry stands for. */
+/* log2 of the bytes of disk that an L1 entry stands for: at most 53, which QED has. */
 static unsigned l1_covers_bits(const struct qtables *t)
 {
 	return t->cluster_bits + t->l2_bits;
@@ -64,8 +64,6 @@ uint64_t qtables_l1_needed(const struct qtables *t)
 {
 	unsigned bits = l1_covers_bits(t);
 
-	if (bits >= 64)
-		return t->size > 0;
 	return (t->size >> bits) + ((t->size & (((uint64_t)1 << bits) - 1)) != 0);
 }
 
@@ -79,21 +77,12 @@ void qtables_unallocated(const struct qtables *t, uint64_t off, struct run *run)
 static void map_without_l2(const struct qtables *t, const struct stretch *s, uint64_t off,
                            struct run *run)
 {
-	uint64_t covers, n = 1, table = 0;
+	uint64_t covers = (uint64_t)1 << l1_covers_bits(t), n = 1, table = 0;
 
 	qtables_unallocated(t, off, run);
-	if (l1_covers_bits(t) >= 64) {
-		run->length = t->size - off;
-		return;
-	}
-	covers = (uint64_t)1 << l1_covers_bits(t);
 	while (n < s->left && t->l1_entry(t, s->entry + (n << L1_BITS), &table) == 0 && table == 0)
 		n++;
-	/* The last one may stand for more than there is, and then the product may be too large. */
-	if (n > (t->size - align_down(off, covers)) / covers)
-		run->length = t->size - off;
-	else
-		run->length = n * covers - (off & (covers - 1));
+	run->length = n * covers - (off & (covers - 1));
 }
 
 /* Whether b, which begins where a ends on the disk, goes on where a ends. */
@@ -147,11 +136,9 @@ static int map_by_l2(const struct qtables *t, uint64_t table, uint64_t off, stru
 int qtables_map(void *self, uint64_t node, uint64_t off, struct run *run)
 {
 	const struct qtables *t = self;
-	unsigned bits = l1_covers_bits(t);
 	struct stretch s;
 	uint64_t table;
-	int r = get_stretch(t, t->l1_offset, t->l1_entries, L1_BITS, bits < 64 ? off >> bits : 0,
-	                    &s);
+	int r = get_stretch(t, t->l1_offset, t->l1_entries, L1_BITS, off >> l1_covers_bits(t), &s);
 
 	(void)node;
 	if (r)
@@ -241,7 +228,7 @@ static int check_l1_entry(const struct qtables *t, const uint8_t *entry, uint64_
 		return 0;
 	}
 	*budget -= bytes;
-	return check_l2(t, table, index ? index << l1_covers_bits(t) : 0, packed, err);
+	return check_l2(t, table, index << l1_covers_bits(t), packed, err);
 }
 
 int qtables_check(const struct qtables *t, bool *packed, struct platter_error *err)

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What is wrong with a qcow (version 1) image is said; damaged and cut off ones hurt nobody.
+. "${srcdir:-.}/tests/lib.sh" || exit 99
+. "$srcdir/tests/lib-formats.sh"
+requires qemu-img
+
+fill disk.raw 60000 1
+qemu-img convert -f raw -O qcow disk.raw good.qcow || fail "convert"
+qemu-img convert -f raw -O qcow -c disk.raw packed.qcow # QEMU 7.2 fails when all is written
+expect 0 qemu-img compare -f raw -F qcow disk.raw packed.qcow
+
+# bad TEXT OFFSET BYTES: with these bytes (as printf has them) there, it is refused so.
+bad() {
+	cp good.qcow bad.qcow
+	# shellcheck disable=SC2059
+	printf "$3" | poke bad.qcow "$2"
+	refuses bad.qcow "$1"
+}
+
+bad "encrypted (AES)" 36 '\0\0\0\1'
+bad "unknown method 9" 36 '\0\0\0\11'
+bad "cluster_bits is 8, expected 9 to 16" 32 '\10'
+bad "cluster_bits is 17, expected 9 to 16" 32 '\21'
+bad "l2_bits is 5, expected 6 to 13" 33 '\5'
+bad "l2_bits is 14, expected 6 to 13" 33 '\16'
+bad "L1 table of" 40 '\177\377'
+bad "L1 table of" 24 '\177\377'
+bad "0 bytes" 24 '\0\0\0\0\0\0\0\0'
+bad "name has 4294967295 bytes, at most 1023" 8 '\0\0\0\0\0\0\0\60\377\377\377\377'
+bad "name of 100 bytes at 1099511627776 passes" 8 '\0\0\1\0\0\0\0\0\0\0\0\144'
+bad "L2 table of" 48 '\0\177'
+refuses good.qcow "is not in qcow2 format" --format qcow2
+
+# The format of the backing file is not recorded: only raw is without doubt.
+cp disk.raw raw.img
+qemu-img create -q -f qcow -b raw.img -F raw over.qcow 60416 || fail "create"
+expect 0 "$PLATTER" info over.qcow
+mv good.qcow raw.img
+refuses over.qcow 'does not record its format'
+mv raw.img good.qcow
+
+for image in good packed; do
+	hostile qcow $image.qcow 1500
+	"$builddir/tests/hostile-format" cut qcow $image.qcow >out
+	grep -q ": \([0-9]*\) of \1 lengths refused" out || fail "cut: $(cat out)"
+done
