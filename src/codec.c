@@ -25,6 +25,9 @@
 #include <snappy-c.h>
 #endif
 
+#include "codec-adc.h"
+#include "codec-lzfse.h"
+
 typedef int unpack_fn(const void *in, size_t in_len, void *out, size_t out_len);
 
 #ifdef HAVE_LIBDEFLATE
@@ -212,6 +215,8 @@ static const struct {
 	[CODEC_LZMA] = {unpack_lzma, "liblzma", "liblzma-dev"},
 	[CODEC_LZ4] = {unpack_lz4, "liblz4", "liblz4-dev"},
 	[CODEC_SNAPPY] = {unpack_snappy, "libsnappy", "libsnappy-dev"},
+	[CODEC_ADC] = {codec_adc_unpack, NULL, NULL},
+	[CODEC_LZFSE] = {codec_lzfse_unpack, NULL, NULL},
 };
 
 int codec_require(enum codec codec, struct platter_error *err)

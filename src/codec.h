@@ -17,6 +17,8 @@ enum codec {
 	CODEC_LZMA, /* a whole .lzma file ("LZMA alone") */
 	CODEC_LZ4,  /* one block, without a frame */
 	CODEC_SNAPPY,
+	CODEC_ADC,   /* Apple Data Compression */
+	CODEC_LZFSE, /* a whole stream, to its bvx$ */
 };
 
 /* 0, or -EOPNOTSUPP with the library, and Debian's package of it, that this build lacks. */
