@@ -97,6 +97,17 @@ _platter_partitions() {
 	_platter_offer "$2" "${numbers//'"number":'/}" "$3"
 }
 
+# The last of a comma-separated list of checksums.
+_platter_hashes() {
+	local before=$1 last=$2
+
+	if [[ $last == *,* ]]; then
+		before+=${last%,*},
+		last=${last##*,}
+	fi
+	_platter_offer "$before" 'md5 sha1 sha256 sha512 crc32' "$last"
+}
+
 # What --format takes.
 _platter_formats() {
 	case $1 in
@@ -123,6 +134,7 @@ _platter_options() {
 	discard | rollback) say=--yes ;;
 	check) say=--repair ;;
 	export) say='--format --thin --base' ;;
+	verify) say="$image --hash --hash= --json" ;;
 	*) say='-V --version' ;;
 	esac
 	say+=" $all"
@@ -131,14 +143,14 @@ _platter_options() {
 _platter() {
 	local words cword cur prev say command='' operands=() i
 	local commands='mount attach umount list info ls cat cp status diff commit discard export check
-		snapshot rollback flatten keep help'
+		snapshot rollback flatten keep verify help'
 
 	COMPREPLY=()
 	_platter_words
 	# What stands before the cursor: the command, and its operands so far.
 	for ((i = 1; i < cword; i++)); do
 		case ${words[i]} in
-		-p | -o | --partition | --format | --chain | --snapshot | --tar | --base | --undo) i=$((i + 1)) ;;
+		-p | -o | --partition | --format | --chain | --snapshot | --tar | --base | --undo | --hash) i=$((i + 1)) ;;
 		-*) ;;
 		*)
 			if [[ -z $command && " $commands " == *" ${words[i]} "* ]]; then
@@ -157,6 +169,7 @@ _platter() {
 	-o) _platter_mount_option '' "$cur" ;;
 	--format) _platter_offer '' "$(_platter_formats "$command")" "$cur" ;;
 	--tar | --base | --undo) _platter_files -f '' "$cur" ;;
+	--hash) _platter_hashes '' "$cur" ;;
 	--chain) _platter_offer '' no "$cur" && _platter_files -d '' "$cur" ;;
 	*) false ;;
 	esac && {
@@ -178,6 +191,7 @@ _platter() {
 		;;
 	--base=*) _platter_files -f --base= "${cur#--base=}" ;;
 	--tar=*) _platter_files -f --tar= "${cur#--tar=}" ;;
+	--hash=*) _platter_hashes --hash= "${cur#--hash=}" ;;
 	--undo=*) _platter_files -f --undo= "${cur#--undo=}" ;;
 	--partition=*)
 		_platter_partitions "${operands[0]-}" --partition= "${cur#--partition=}"
@@ -199,7 +213,7 @@ _platter() {
 			# Or an image, or a path that is not absolute.
 			[[ ${#COMPREPLY[@]} -gt 0 ]] || _platter_files -f '' "$cur"
 			;;
-		mount,0 | attach,0 | info,0 | ls,0 | cat,0 | cp,0 | discard,0 | commit,0 | check,0 | snapshot,0 | rollback,0 | flatten,0 | keep,1)
+		mount,0 | attach,0 | info,0 | verify,0 | ls,0 | cat,0 | cp,0 | discard,0 | commit,0 | check,0 | snapshot,0 | rollback,0 | flatten,0 | keep,1)
 			_platter_files -f '' "$cur"
 			;;
 		cp,[2-9]* | export,[01]) _platter_files -f '' "$cur" ;;

@@ -388,6 +388,33 @@ struct platter_export {
 int platter_export(struct platter *p, const char *dst, const struct platter_export *how,
                    const struct platter_progress *progress, struct platter_error *err);
 
+/* ---- checksums ---- */
+
+struct platter_sum {
+	const char *digest; /* "md5", "sha1", "sha256", "sha512", "blake2b", "crc32" */
+	const char *what;   /* what of the disk it is of, in words; "": see the next */
+	uint64_t start, length;
+	bool whole;       /* that is all of the disk, or of the partition */
+	char value[129];  /* as it was computed, in hexadecimal digits */
+	char stored[129]; /* as the image has it; "": it has none, this one was asked for */
+};
+
+struct platter_verify {
+	const char *const *digests; /* to compute beside those that are stored */
+	size_t ndigests;            /* 0: sha256 where nothing is stored */
+	int part;                   /* only of that partition, nothing of which is stored */
+	void (*tell)(void *arg, const struct platter_sum *sum); /* about each, as it is done */
+	void *arg;
+};
+
+/*
+ * Read the disk as the image has it, once, and compute checksums of it. 0: all of them could be;
+ * whether they are as stored is for tell to see. progress may be NULL. Messages begin with the
+ * path.
+ */
+int platter_verify(struct platter *p, const struct platter_verify *how,
+                   const struct platter_progress *progress, struct platter_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -35,7 +35,11 @@ enum {
 	OPT_EXPORT = 1 << 12, /* --thin, and --format for the new file */
 	OPT_PART = 1 << 13,   /* -p */
 	OPT_DIFF = 1 << 14,   /* --files --tar; exit statuses are those of diff(1) */
+	OPT_HASH = 1 << 15,   /* --hash */
 };
+
+/* Kinds of checksums there are. */
+#define CLI_HASHES_MAX 5
 
 struct cli {
 	struct platter_options open; /* what belongs to the image */
@@ -52,6 +56,9 @@ struct cli {
 	bool thin;
 	const char *base; /* the image under an overlay that is not beside it */
 	const char *tar;  /* where changed files go, as an archive */
+
+	const char *hashes[CLI_HASHES_MAX]; /* checksums to compute */
+	size_t nhashes;
 
 	bool answered;       /* -h or -V: there is nothing more to do */
 	char *owned_overlay; /* what open.overlay points to */
@@ -104,6 +111,7 @@ int cmd_snapshot(struct cli *cli);
 int cmd_rollback(struct cli *cli);
 int cmd_flatten(struct cli *cli);
 int cmd_export(struct cli *cli);
+int cmd_verify(struct cli *cli);
 int cmd_diff(struct cli *cli);
 
 #endif

@@ -43,6 +43,8 @@ static const struct command commands[] = {
 	{"flatten", cmd_flatten, 0, 1, 1, "OVERLAY", "merge an overlay's snapshots into it"},
 	{"export", cmd_export, OPT_EXPORT | OPT_BASE, 2, 2, "[--format F] [--thin] OVERLAY DST",
          "image and changes as a new file"},
+	{"verify", cmd_verify, OPT_IMAGE | OPT_JSON | OPT_HASH, 1, 1,
+         "[OPTIONS] [--hash NAME] IMAGE", "check, or compute, checksums of the disk"},
 };
 
 #define COMMANDS (sizeof commands / sizeof *commands)
@@ -92,6 +94,7 @@ static void help(void)
 	     "      --format FMT        container format, instead of detecting it\n"
 	     "      --chain=no|DIR      where files that an image names are looked for\n"
 	     "      --snapshot NAME     the disk as it was at a snapshot inside the image\n"
+	     "      --hash NAME[,NAME]  md5, sha1, sha256, sha512, crc32 (verify)\n"
 	     "  -f, -d                  stay in the foreground; with FUSE's debug output\n"
 	     "  -q, -v, -h, -V          quiet, verbose, this help, the version\n"
 	     "\nplatter(1) has the whole story.");

@@ -112,6 +112,29 @@ static bool parse_tree(struct cli *cli, const char *text)
 	return false;
 }
 
+/* A list of checksums' names; one that is named twice is computed once. */
+static bool parse_hashes(struct cli *cli, const char *text)
+{
+	static const char *const names[CLI_HASHES_MAX] = {"md5", "sha1", "sha256", "sha512",
+	                                                  "crc32"};
+	size_t len, i, k;
+
+	do {
+		len = strcspn(text, ",");
+		for (i = 0; i < CLI_HASHES_MAX; i++)
+			if (strlen(names[i]) == len && strncasecmp(names[i], text, len) == 0)
+				break;
+		if (i == CLI_HASHES_MAX)
+			return false;
+		for (k = 0; k < cli->nhashes && cli->hashes[k] != names[i]; k++)
+			;
+		if (k == cli->nhashes)
+			cli->hashes[cli->nhashes++] = names[i];
+		text += len;
+	} while (*text++ == ',');
+	return true;
+}
+
 /* ---- -o ---- */
 
 /* What mount(8) adds or passes through; it means nothing here. */
@@ -244,6 +267,7 @@ enum {
 	LONG_THIN,
 	LONG_FILES,
 	LONG_TAR,
+	LONG_HASH,
 };
 
 static const struct option long_options[] = {
@@ -261,6 +285,7 @@ static const struct option long_options[] = {
 	{"thin", no_argument, NULL, LONG_THIN},
 	{"files", no_argument, NULL, LONG_FILES},
 	{"tar", required_argument, NULL, LONG_TAR},
+	{"hash", required_argument, NULL, LONG_HASH},
 	{"foreground", no_argument, NULL, 'f'},
 	{"debug", no_argument, NULL, 'd'},
 	{"quiet", no_argument, NULL, 'q'},
@@ -312,6 +337,8 @@ static unsigned belongs_to(int c)
 	case LONG_FILES:
 	case LONG_TAR:
 		return OPT_DIFF;
+	case LONG_HASH:
+		return OPT_HASH;
 	default:
 		return ~0u;
 	}
@@ -388,6 +415,8 @@ static int take(struct cli *cli, const struct command *command, int c)
 	case LONG_TAR:
 		cli->tar = optarg;
 		return EXIT_OK;
+	case LONG_HASH:
+		return parse_hashes(cli, optarg) ? EXIT_OK : bad_value("--hash", optarg);
 	case 'f':
 		cli->foreground = true;
 		return EXIT_OK;
