@@ -24,7 +24,7 @@ test_needs='
 debugfs:e2fsprogs e2fsck:e2fsprogs e2label:e2fsprogs mkfs.ext4:e2fsprogs tune2fs:e2fsprogs
 mkfs.xfs:xfsprogs fsck.fat:dosfstools mkfs.fat:dosfstools mkfs.vfat:dosfstools mcopy:mtools mdir:mtools
 mkntfs:ntfs-3g fdisk:fdisk sfdisk:fdisk gdisk:gdisk sgdisk:gdisk parted:parted
-genisoimage:genisoimage mkzftree:genisoimage xorriso:xorriso xorrisofs:xorriso
+genisoimage:genisoimage isoinfo:genisoimage mkzftree:genisoimage xorriso:xorriso xorrisofs:xorriso
 qemu-img:qemu-utils qemu-io:qemu-utils qemu-nbd:qemu-utils
 qemu-storage-daemon:qemu-system-common fio:fio mkfs.xfs:xfsprogs xfs_repair:xfsprogs
 getfattr:attr setfattr:attr losetup:mount mount:mount umount:mount gcc:build-essential
@@ -32,6 +32,7 @@ man:man-db nm:binutils objdump:binutils readelf:binutils pgrep:procps pkill:proc
 podchecker:perl python3:python3 shellcheck:shellcheck strace:strace sudo:sudo valgrind:valgrind
 ewfacquire:ewf-tools ewfexport:ewf-tools ewfverify:ewf-tools
 xz:xz-utils zstd:zstd tar:tar bsdtar:libarchive-tools
+bchunk:bchunk xz:xz-utils zstd:zstd tar:tar bsdtar:libarchive-tools
 '
 
 # Administrators' tools are not in an ordinary user's path on Debian.
