@@ -47,20 +47,14 @@ static int unpack_with(enum libdeflate_result (*fn)(struct libdeflate_decompress
 	return r == LIBDEFLATE_SUCCESS ? 0 : -EIO;
 }
 
-static int unpack_zlib(const void *in, size_t in_len, void *out, size_t out_len)
-{
-	return unpack_with(libdeflate_zlib_decompress, in, in_len, out, out_len);
-}
+#endif
 
-static int unpack_deflate(const void *in, size_t in_len, void *out, size_t out_len)
-{
-	return unpack_with(libdeflate_deflate_decompress, in, in_len, out, out_len);
-}
-
-#else
-
-/* bits: as inflateInit2 has it. */
-static int inflate_whole(int bits, const void *in, size_t in_len, void *out, size_t out_len)
+/*
+ * bits: as inflateInit2 has it. cut: it is enough that out is filled, whether or not that is the
+ * end.
+ */
+static int inflate_whole(int bits, bool cut, const void *in, size_t in_len, void *out,
+                         size_t out_len)
 {
 	z_stream z = {.next_in = (Bytef *)in, .next_out = out};
 	int r;
@@ -75,20 +69,29 @@ static int inflate_whole(int bits, const void *in, size_t in_len, void *out, siz
 	inflateEnd(&z);
 	if (r == Z_MEM_ERROR)
 		return -ENOMEM;
+	if (cut && (r == Z_OK || r == Z_BUF_ERROR))
+		r = Z_STREAM_END;
 	return r == Z_STREAM_END && z.avail_out == 0 ? 0 : -EIO;
 }
 
 static int unpack_zlib(const void *in, size_t in_len, void *out, size_t out_len)
 {
-	return inflate_whole(15, in, in_len, out, out_len);
+#ifdef HAVE_LIBDEFLATE
+	return unpack_with(libdeflate_zlib_decompress, in, in_len, out, out_len);
+#else
+	return inflate_whole(15, false, in, in_len, out, out_len);
+#endif
 }
 
 static int unpack_deflate(const void *in, size_t in_len, void *out, size_t out_len)
 {
-	return inflate_whole(-15, in, in_len, out, out_len);
-}
-
+#ifdef HAVE_LIBDEFLATE
+	/* libdeflate unpacks whole streams only, and does not tell damage from no end. */
+	if (unpack_with(libdeflate_deflate_decompress, in, in_len, out, out_len) == 0)
+		return 0;
 #endif
+	return inflate_whole(-15, true, in, in_len, out, out_len);
+}
 
 #ifdef HAVE_LIBZSTD
 static int unpack_zstd(const void *in, size_t in_len, void *out, size_t out_len)

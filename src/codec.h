@@ -10,7 +10,7 @@
 
 enum codec {
 	CODEC_ZLIB,    /* RFC 1950 */
-	CODEC_DEFLATE, /* RFC 1951 */
+	CODEC_DEFLATE, /* RFC 1951; what it unpacks to may be cut off at the wanted length */
 	CODEC_ZSTD,    /* RFC 8878, one or more frames */
 	CODEC_BZIP2,
 	CODEC_XZ,   /* a whole .xz file */
