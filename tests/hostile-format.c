@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "drivers.h"
 #include "formatdrive.h"
 #include "ondisk.h"
 
@@ -214,12 +215,25 @@ static int replay(const char *format, const char *path)
 	return 0;
 }
 
+/* A driver that is not there would refuse everything. */
+static bool known(const char *format)
+{
+	for (size_t i = 0; format_drivers[i]; i++)
+		if (strcmp(format_drivers[i]->name, format) == 0)
+			return true;
+	return strcmp(format, "any") == 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct rusage usage;
 	int r = 0;
 
 	signal(SIGALRM, hung);
+	if (argc > 2 && !known(argv[2])) {
+		fprintf(stderr, "hostile-format: no driver %s\n", argv[2]);
+		return 2;
+	}
 	if (argc == 6 && strcmp(argv[1], "mutate") == 0)
 		r = mutate(argv[2], argv[3], strtoull(argv[4], NULL, 0), strtoul(argv[5], NULL, 0));
 	else if (argc > 3 && strcmp(argv[1], "cut") == 0)
