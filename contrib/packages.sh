@@ -31,6 +31,7 @@ getfattr:attr setfattr:attr losetup:mount mount:mount umount:mount gcc:build-ess
 man:man-db nm:binutils objdump:binutils readelf:binutils pgrep:procps pkill:procps ps:procps
 podchecker:perl python3:python3 shellcheck:shellcheck strace:strace sudo:sudo valgrind:valgrind
 ewfacquire:ewf-tools ewfexport:ewf-tools ewfverify:ewf-tools
+bximage:bximage create_compressed_fs:cloop-utils
 xz:xz-utils zstd:zstd tar:tar bsdtar:libarchive-tools
 bchunk:bchunk xz:xz-utils zstd:zstd tar:tar bsdtar:libarchive-tools
 '
