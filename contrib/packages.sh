@@ -34,6 +34,7 @@ ewfacquire:ewf-tools ewfexport:ewf-tools ewfverify:ewf-tools
 bximage:bximage create_compressed_fs:cloop-utils
 xz:xz-utils zstd:zstd tar:tar bsdtar:libarchive-tools
 bchunk:bchunk xz:xz-utils zstd:zstd tar:tar bsdtar:libarchive-tools
+xz:xz-utils zstd:zstd tar:tar bsdtar:libarchive-tools 7z:p7zip-full
 '
 
 # Administrators' tools are not in an ordinary user's path on Debian.
