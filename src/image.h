@@ -39,12 +39,16 @@ struct image_gap {
 
 /* A checksum that the image holds of its contents. */
 struct image_sum {
-	const char *digest;     /* "md5", "sha1", "sha256", "crc32" */
+	/*
+	 * "md5", "sha1", "sha256", "crc32"; or "dc42", DiskCopy's own: a 32-bit number, 0 at first,
+	 * to which each big-endian word of 16 bits is added, and which is then rotated right by 1.
+	 */
+	const char *digest;
 	uint64_t start, length; /* what of the virtual disk it covers ... */
 	/* ... but for these: in order, apart, inside; the driver's own until close. May be NULL. */
 	const struct image_gap *gaps;
 	size_t ngaps;
-	uint8_t value[64]; /* as that digest is written; crc32 big-endian */
+	uint8_t value[64]; /* as that digest is written; crc32 and dc42 big-endian */
 	char what[64];     /* what it belongs to, for messages: "partition 3"; may be "" */
 };
 
