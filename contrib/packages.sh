@@ -35,6 +35,7 @@ bximage:bximage create_compressed_fs:cloop-utils
 xz:xz-utils zstd:zstd tar:tar bsdtar:libarchive-tools
 bchunk:bchunk xz:xz-utils zstd:zstd tar:tar bsdtar:libarchive-tools
 xz:xz-utils zstd:zstd tar:tar bsdtar:libarchive-tools 7z:p7zip-full
+bchunk:bchunk toc2cue:cdrdao xz:xz-utils zstd:zstd tar:tar bsdtar:libarchive-tools
 '
 
 # Administrators' tools are not in an ordinary user's path on Debian.

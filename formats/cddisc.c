@@ -184,11 +184,14 @@ static struct node *begin_node(struct cd_disc *disc, size_t i)
 /* The address in the header of a track's first sector, where there is one that others confirm. */
 static bool stated_address(const struct cd_disc *disc, const struct track *track, uint64_t *address)
 {
-	const struct piece *piece = &disc->pieces[track->first];
+	const struct piece *piece;
 	uint8_t header[CD_HEADER];
 	uint64_t last, sectors;
 
-	if (!track->count || !piece->file || !cd_layout_headed(&piece->layout))
+	if (!track->count)
+		return false;
+	piece = &disc->pieces[track->first];
+	if (!piece->file || !cd_layout_headed(&piece->layout))
 		return false;
 	sectors = piece->served / piece->layout.served;
 	return dev_pread(piece->file, header, sizeof header, piece->off) == 0 &&
