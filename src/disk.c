@@ -111,7 +111,9 @@ static int open_image(struct platter *p, const char *path, const struct platter_
 	const char *overlay = opt->overlay_ram ? NULL : p->overlay_path;
 	struct image_request req = {.format = opt->format,
 	                            .snapshot = opt->snapshot,
-	                            .chain = opt->chain};
+	                            .chain = opt->chain,
+	                            .index_folder = opt->index_folder,
+	                            .progress = opt->progress};
 	const struct image *outermost;
 	int r = recorded(overlay, &req, err);
 

@@ -153,6 +153,8 @@ static struct image *new_image(struct chain *chain, struct dev *file,
 	image->cache = req->cache;
 	image->snapshot = req->snapshot;
 	image->wanted = req->snapshot ? 0 : req->state;
+	image->index_folder = req->index_folder;
+	image->progress = req->progress;
 	return image;
 }
 
@@ -328,8 +330,12 @@ static int open_in(struct chain *chain, struct dev *file, const struct image_req
 			chain_end(chain);
 		return r;
 	}
-	image->snapshot = NULL;
 	*out = image;
+	for (; image; image = image->outer) {
+		image->snapshot = NULL;
+		image->index_folder = NULL;
+		image->progress = NULL;
+	}
 	return 0;
 }
 
@@ -371,7 +377,10 @@ static int check_unsaid(const struct image *parent, const char *what, const char
 int image_open_parent(struct image *image, const char *what, const char *ref, const char *format,
                       struct platter_error *err)
 {
-	struct image_request req = {.format = format, .cache = image->cache};
+	struct image_request req = {.format = format,
+	                            .cache = image->cache,
+	                            .index_folder = image->index_folder,
+	                            .progress = image->progress};
 	struct chain *chain;
 	struct dev *file;
 	int r = chain_open_parent(image->chain, what, ref, &chain, &file, err);

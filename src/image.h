@@ -16,6 +16,7 @@
 
 struct cache;
 struct format_driver;
+struct platter_progress;
 
 /* A state of the disk that the image keeps beside the present one. */
 struct image_snapshot {
@@ -62,6 +63,9 @@ struct image {
 	struct cache *cache;  /* for run_table */
 	const char *snapshot; /* wanted state, by name or id; NULL: the present. During open only */
 	uint32_t wanted;      /* the same as a number, see .state; 0: as .snapshot says */
+	/* For opening that takes long (see indexcache.h). During open only. */
+	const char *index_folder;                /* NULL: keep no indexes */
+	const struct platter_progress *progress; /* NULL: nobody looks */
 
 	/* ---- what it fills in ---- */
 	void *self;      /* the driver's own, freed by its close */
@@ -116,12 +120,14 @@ int image_open_parent(struct image *image, const char *what, const char *ref, co
 /* ---- for everybody else ---- */
 
 struct image_request {
-	const char *format;   /* of the outermost container, by name; NULL: detect */
-	uint32_t format_id;   /* as image_format_id gave it; 0: detect */
-	const char *snapshot; /* NULL: the present state, or ... */
-	uint32_t state;       /* ... unless 0, the one that had this image.state */
-	const char *chain;    /* as --chain: NULL, "no" or a folder */
-	struct cache *cache;  /* borrowed, outlives the image */
+	const char *format;       /* of the outermost container, by name; NULL: detect */
+	uint32_t format_id;       /* as image_format_id gave it; 0: detect */
+	const char *snapshot;     /* NULL: the present state, or ... */
+	uint32_t state;           /* ... unless 0, the one that had this image.state */
+	const char *chain;        /* as --chain: NULL, "no" or a folder */
+	struct cache *cache;      /* borrowed, outlives the image */
+	const char *index_folder; /* as in struct image */
+	const struct platter_progress *progress; /* likewise */
 };
 
 /* Open the image at path, a file or a bundle. */

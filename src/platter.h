@@ -49,6 +49,10 @@ struct platter_options {
 	uint64_t start, length; /* use only this part of the virtual disk; length 0: to the end */
 	uint32_t sector;        /* 512, 1024, 2048 or 4096; 0: detect */
 
+	const char *index_folder; /* where indexes of compressed streams are kept, which take a pass
+	                           * over the file to make; NULL: nowhere */
+	const struct platter_progress *progress; /* for such a pass; NULL: nobody looks */
+
 	const char *overlay;  /* a file that takes the writes, made when missing; NULL: none */
 	bool overlay_ro;      /* only look through the overlay: it must exist, and stays as it is */
 	bool overlay_live;    /* with overlay_ro: even while somebody writes to it; what is read

@@ -70,6 +70,7 @@ tmp=$(mktemp -d "${TMPDIR:-/tmp}/platter-test.XXXXXX")
 trap clean_up EXIT
 trap 'exit 99' INT TERM HUP
 cd "$tmp" || exit 99
+export XDG_CACHE_HOME=$tmp/cache # nothing of a test is kept in its user's
 
 # What a sanitizer finds in a daemon, whose stderr is nowhere, makes the test fail as well.
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}log_path=$tmp/sanitizer"

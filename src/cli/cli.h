@@ -62,6 +62,7 @@ struct cli {
 
 	bool answered;       /* -h or -V: there is nothing more to do */
 	char *owned_overlay; /* what open.overlay points to */
+	char *owned_folder;  /* what open.index_folder points to */
 	char **args;         /* operands */
 	int nargs;
 };

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "progress.h"
 
 /* ---- values ---- */
 
@@ -463,11 +464,27 @@ static const char *last_option(char **argv)
 	return argv[optind - (optarg && optarg == argv[optind - 1] ? 2 : 1)];
 }
 
+/* Where indexes are kept (XDG Base Directory Specification); NULL where there is no such place. */
+static char *index_folder(void)
+{
+	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	char *folder = NULL;
+	int n = 0;
+
+	if (cache && cache[0] == '/')
+		n = asprintf(&folder, "%s/platter", cache);
+	else if (home && home[0] == '/')
+		n = asprintf(&folder, "%s/.cache/platter", home);
+	return n < 0 ? NULL : folder;
+}
+
 int cli_parse(const struct command *command, int argc, char **argv, struct cli *cli)
 {
 	int c, status = EXIT_OK;
 
 	*cli = (struct cli){.part = PLATTER_PART_ALL};
+	cli->owned_folder = index_folder();
+	cli->open.index_folder = cli->owned_folder;
 	cli->view.uid = getuid();
 	cli->view.gid = getgid();
 	cli->open.overlay_ro = command->options & OPT_LOOK;
@@ -528,12 +545,21 @@ static bool name_overlay(struct cli *cli, const char *path)
 
 struct platter *cli_open(struct cli *cli, const char *path)
 {
+	struct progress bar;
+	struct platter_progress progress = {.step = progress_step, .arg = &bar};
 	struct platter_error err;
 	struct platter *p;
+	int r;
 
 	if (cli->overlay_beside && !name_overlay(cli, path))
 		return NULL;
-	if (platter_open(path, &cli->open, &p, &err) != 0) {
+	cli->open.progress = &progress;
+	progress_begin(&bar, 0, cli->quiet);
+	r = platter_open(path, &cli->open, &p, &err);
+	if (bar.total)
+		progress_end(&bar);
+	cli->open.progress = NULL;
+	if (r) {
 		complain("%s", err.text);
 		return NULL;
 	}
