@@ -1,0 +1,9 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# xz, cut at every length and damaged in many places.
+. "${srcdir:-.}/tests/lib.sh" || exit 99
+. "$srcdir/tests/lib-formats.sh" || exit 99
+requires xz
+
+xz --block-size=9000 -c "$srcdir/Makefile.am" >text.xz
+hostile xz text.xz
