@@ -111,7 +111,7 @@ _platter_hashes() {
 # What --format takes.
 _platter_formats() {
 	case $1 in
-	export) echo 'raw qcow2' ;;
+	export | convert | create) echo 'raw qcow2 vdi vmdk vhd vhdx' ;;
 	*) echo raw ;;
 	esac
 }
@@ -133,8 +133,10 @@ _platter_options() {
 	commit) say='--yes --undo --base' ;;
 	discard | rollback) say=--yes ;;
 	check) say=--repair ;;
-	export) say='--format --thin --base' ;;
 	verify) say="$image --hash --hash= --json" ;;
+	export) say='--format --compress --thin --base' ;;
+	convert) say="$image --overlay --overlay= --compress --used --yes --base" ;;
+	create) say=--format ;;
 	*) say='-V --version' ;;
 	esac
 	say+=" $all"
@@ -142,15 +144,15 @@ _platter_options() {
 
 _platter() {
 	local words cword cur prev say command='' operands=() i
-	local commands='mount attach umount list info ls cat cp status diff commit discard export check
-		snapshot rollback flatten keep verify help'
+	local commands='mount attach umount list info ls cat cp status diff commit discard export convert
+		create check snapshot rollback flatten keep verify help'
 
 	COMPREPLY=()
 	_platter_words
 	# What stands before the cursor: the command, and its operands so far.
 	for ((i = 1; i < cword; i++)); do
 		case ${words[i]} in
-		-p | -o | --partition | --format | --chain | --snapshot | --tar | --base | --undo | --hash) i=$((i + 1)) ;;
+		-p | -o | --partition | --format | --chain | --snapshot | --tar | --base | --undo | --compress | --hash) i=$((i + 1)) ;;
 		-*) ;;
 		*)
 			if [[ -z $command && " $commands " == *" ${words[i]} "* ]]; then
@@ -168,6 +170,7 @@ _platter() {
 	-p | --partition) _platter_partitions "${operands[0]-}" '' "$cur" ;;
 	-o) _platter_mount_option '' "$cur" ;;
 	--format) _platter_offer '' "$(_platter_formats "$command")" "$cur" ;;
+	--compress) _platter_offer '' 'zlib zstd' "$cur" ;;
 	--tar | --base | --undo) _platter_files -f '' "$cur" ;;
 	--hash) _platter_hashes '' "$cur" ;;
 	--chain) _platter_offer '' no "$cur" && _platter_files -d '' "$cur" ;;
@@ -189,6 +192,7 @@ _platter() {
 	--format=*)
 		_platter_offer --format= "$(_platter_formats "$command")" "${cur#--format=}"
 		;;
+	--compress=*) _platter_offer --compress= 'zlib zstd' "${cur#--compress=}" ;;
 	--base=*) _platter_files -f --base= "${cur#--base=}" ;;
 	--tar=*) _platter_files -f --tar= "${cur#--tar=}" ;;
 	--hash=*) _platter_hashes --hash= "${cur#--hash=}" ;;
@@ -216,7 +220,7 @@ _platter() {
 		mount,0 | attach,0 | info,0 | verify,0 | ls,0 | cat,0 | cp,0 | discard,0 | commit,0 | check,0 | snapshot,0 | rollback,0 | flatten,0 | keep,1)
 			_platter_files -f '' "$cur"
 			;;
-		cp,[2-9]* | export,[01]) _platter_files -f '' "$cur" ;;
+		cp,[2-9]* | export,[01] | convert,[01] | create,0) _platter_files -f '' "$cur" ;;
 		esac
 		;;
 	esac

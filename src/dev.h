@@ -128,6 +128,9 @@ int dev_target(int fd, uint64_t size, struct dev **out);
 /* [start, start + size) of lower, which gains a reference. -EINVAL when that passes its end. */
 int dev_window(struct dev *lower, uint64_t start, uint64_t size, struct dev **out);
 
+/* size bytes that are a single hole; read-only. */
+int dev_blank(uint64_t size, struct dev **out);
+
 /* len bytes of memory, copied from bytes (or zeros when NULL); writable when asked for. */
 int dev_memory(const void *bytes, size_t len, bool writable, struct dev **out);
 

@@ -214,6 +214,7 @@ static int open_window(struct platter *p, const struct platter_options *opt,
 		               "start=%llu and length=%llu, but the disk has %llu bytes",
 		               (unsigned long long)opt->start, (unsigned long long)length,
 		               (unsigned long long)below->size);
+	p->start = opt->start;
 	r = dev_window(below, opt->start, length, &p->disk);
 	return r ? err_set(err, -r, "no memory") : 0;
 }

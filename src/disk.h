@@ -32,6 +32,7 @@ struct platter {
 	struct overlay_base *base_id;
 	struct overlay *overlay;
 	struct dev *disk; /* what everything above reads and writes */
+	uint64_t start;   /* byte of the image, or of the overlay's disk, that .disk begins with */
 
 	uint32_t sector;
 	struct table table, boot;

@@ -4,136 +4,266 @@
 #include "export.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "newfile.h"
 #include "ondisk.h"
+#include "used.h"
 
-/* How much of the disk is looked at before the caller hears of it again. */
-#define LOOK_STEP ((uint64_t)64 << 30)
+/* Zeros are left out in units that filesystems allocate by. */
+#define HOLE ((size_t)4096)
+
+/* ---- formats ---- */
+
+struct writer {
+	const char *format, *compress; /* compress NULL: not */
+	int (*write)(struct export_job *x);
+	enum pack pack;
+};
+
+static const struct writer writers[] = {
+	{"raw", NULL, export_raw, PACK_NONE},
+	{"qcow2", NULL, export_qcow2, PACK_NONE},
+	{"qcow2", "zlib", export_qcow2, PACK_DEFLATE_4K},
+	{"qcow2", "zstd", export_qcow2, PACK_ZSTD},
+	{"vdi", NULL, export_vdi, PACK_NONE},
+	{"vmdk", NULL, export_vmdk, PACK_NONE},
+	{"vmdk", "zlib", export_vmdk_stream, PACK_ZLIB},
+	{"vhd", NULL, export_vhd, PACK_NONE},
+	{"vhdx", NULL, export_vhdx, PACK_NONE},
+};
+
+#define WRITERS (sizeof writers / sizeof *writers)
+
+static bool same(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static const char *format_of(const struct platter_export *how)
+{
+	return how->format ? how->format : "raw";
+}
+
+static const struct writer *find_writer(const struct platter_export *how)
+{
+	for (size_t i = 0; i < WRITERS; i++)
+		if (same(writers[i].format, format_of(how)) &&
+		    same(writers[i].compress, how->compress))
+			return &writers[i];
+	return NULL;
+}
+
+static bool known_format(const char *format)
+{
+	for (size_t i = 0; i < WRITERS; i++)
+		if (same(writers[i].format, format))
+			return true;
+	return false;
+}
+
+int platter_export_check(const struct platter_export *how, struct platter_error *err)
+{
+	const struct writer *w = find_writer(how);
+
+	if (!known_format(format_of(how)))
+		return err_set(err, EINVAL,
+		               "--format %s: not a format to write, which are raw, qcow2, vdi, "
+		               "vmdk, vhd and vhdx",
+		               how->format);
+	if (!w)
+		return err_set(err, EINVAL,
+		               "--compress %s with --format %s: only qcow2 (zlib, zstd) and vmdk "
+		               "(zlib) are compressed",
+		               how->compress, format_of(how));
+	if (how->thin && strcmp(w->format, "qcow2") != 0)
+		return err_set(err, EINVAL, "--thin with --format %s: only qcow2 can be thin",
+		               w->format);
+	if (how->device && strcmp(w->format, "raw") != 0)
+		return err_set(err, EINVAL, "--format %s: what is written to a block device is raw",
+		               w->format);
+	return pack_require(w->pack, err);
+}
+
+/* ---- what the formats use ---- */
 
 bool export_zero(const char *buf, size_t len)
 {
 	return len == 0 || (buf[0] == 0 && memcmp(buf, buf + 1, len - 1) == 0);
 }
 
-static int cannot_read(struct export_job *x, uint64_t len, uint64_t off, int r)
+static int cannot_write(struct export_job *x, int r)
 {
-	return err_set(x->err, -r,
-	               "%s: %llu bytes at %llu of %s and its overlay cannot be read: %s", x->dst,
-	               (unsigned long long)len, (unsigned long long)off, x->p->path, strerror(-r));
-}
-
-static int check_stop(struct export_job *x)
-{
-	return x->stop && *x->stop ? err_set(x->err, EINTR, "%s: interrupted", x->dst) : 0;
-}
-
-/* Report how far it is, and hear whether that is far enough. */
-static int step(struct export_job *x, uint64_t done)
-{
-	if (x->progress)
-		x->progress->step(x->progress->arg, done, x->from->size);
-	return check_stop(x);
-}
-
-/*
- * Filesystems may walk over all of a stretch to find its end, so nothing is asked twice: offsets
- * only grow. An image in one piece under an overlay in thousands is asked for its holes once.
- */
-static int see(struct dev *dev, uint64_t off, struct export_seen *seen)
-{
-	struct dev_extent ext;
-	int r;
-
-	if (off < seen->end)
-		return 0;
-	r = dev_extent(dev, off, &ext);
-	if (!r)
-		*seen = (struct export_seen){.end = off + ext.length, .hole = ext.hole};
-	return r;
-}
-
-/* Find out what begins at off: .disk. */
-static int look(struct export_job *x, uint64_t off)
-{
-	uint64_t n = min64(x->from->size - off, LOOK_STEP);
-	bool held = false;
-	int r = 0;
-
-	if (off < x->disk.end)
-		return 0;
-	if (x->p->overlay)
-		r = overlay_held(x->p->overlay, off, n, &held, &n);
-	if (r)
-		return r;
-	if (x->original) {
-		x->disk = (struct export_seen){.end = off + n, .hole = !held};
-		return 0;
-	}
-	if (held)
-		return see(x->from, off, &x->disk);
-	r = see(x->p->image, off, &x->image);
-	x->disk = (struct export_seen){.end = min64(off + n, x->image.end), .hole = x->image.hole};
-	return r;
-}
-
-int export_next(struct export_job *x, uint64_t off, uint64_t *found, size_t *len)
-{
-	uint64_t size = x->from->size, at;
-
-	for (at = off; at < size; at = x->disk.end) {
-		int r = step(x, at);
-
-		if (r)
-			return r;
-		r = look(x, at);
-		if (r)
-			return cannot_read(x, size - at, at, r);
-		if (!x->disk.hole)
-			break;
-	}
-	*found = size;
-	*len = 0;
-	if (at < size) {
-		/* off is a multiple already, so this does not go back behind it. */
-		*found = align_down(at, EXPORT_UNIT);
-		*len = (size_t)min64(align_up(x->disk.end - *found, EXPORT_UNIT), EXPORT_STEP);
-	}
-	return 0;
-}
-
-int export_read(struct export_job *x, struct dev *dev, void *buf, size_t len, uint64_t off)
-{
-	int r = dev_pread(dev, buf, len, off);
-
-	return r ? cannot_read(x, len, off, r) : 0;
+	return err_set(x->err, -r, "%s: cannot be written: %s", x->dst, strerror(-r));
 }
 
 int export_write(struct export_job *x, const void *buf, size_t len, uint64_t off)
 {
 	int r = dev_pwrite(x->out, buf, len, off);
 
-	return r ? err_set(x->err, -r, "%s: cannot be written: %s", x->dst, strerror(-r)) : 0;
+	return r ? cannot_write(x, r) : 0;
 }
 
-/* What can be refused before anything is copied. */
-static int check(struct platter *p, const char *dst, const struct platter_export *how,
-                 struct platter_error *err)
+int export_write_sparse(struct export_job *x, const void *buf, size_t len, uint64_t off)
 {
-	struct stat st;
+	const char *p = buf;
+	int r = 0;
 
-	if (how->thin && how->format != PLATTER_EXPORT_QCOW2)
-		return err_set(err, EINVAL, "%s: only qcow2 can be thin", dst);
-	if (how->thin && !p->overlay)
-		return err_set(err, EINVAL, "%s: without an overlay there is no difference", dst);
-	/* newfile_place would say the same, but after all the copying. */
-	if (lstat(dst, &st) == 0)
-		return err_set(err, EEXIST, "%s: cannot be made: %s", dst, strerror(EEXIST));
-	return 0;
+	for (size_t at = 0, n; at < len && !r; at += n) {
+		bool zero = export_zero(p + at, min64(HOLE, len - at));
+
+		for (n = HOLE; n < len - at; n += HOLE)
+			if (export_zero(p + at + n, min64(HOLE, len - at - n)) != zero)
+				break;
+		n = min64(n, len - at);
+		if (!zero)
+			r = export_write(x, p + at, n, off + at);
+	}
+	return r;
 }
+
+int export_set_size(struct export_job *x, uint64_t size)
+{
+	if (ftruncate(x->fd, (off_t)size) == 0)
+		return 0;
+	return err_set(x->err, errno, "%s: cannot be made of %llu bytes: %s", x->dst,
+	               (unsigned long long)size, strerror(errno));
+}
+
+void export_note(struct export_job *x, const char *fmt, ...)
+{
+	char line[512];
+	va_list ap;
+
+	if (!x->how->note)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof line, fmt, ap);
+	va_end(ap);
+	x->how->note(x->how->note_arg, line);
+}
+
+int export_no_memory(struct export_job *x)
+{
+	return err_set(x->err, ENOMEM, "%s: no memory", x->dst);
+}
+
+uint64_t export_sectors(struct export_job *x)
+{
+	uint64_t sectors = align_up(x->from->size, 512) / 512;
+
+	if (sectors * 512 != x->from->size)
+		export_note(x,
+		            "%s: %llu zeros follow the %llu bytes of the disk, for whole sectors",
+		            x->dst, (unsigned long long)(sectors * 512 - x->from->size),
+		            (unsigned long long)x->from->size);
+	return sectors;
+}
+
+int export_check_size(struct export_job *x, const char *format, uint64_t max)
+{
+	if (x->from->size <= max)
+		return 0;
+	return err_set(x->err, EOVERFLOW, "%s: a disk of %llu bytes, in %s at most %llu", x->dst,
+	               (unsigned long long)x->from->size, format, (unsigned long long)max);
+}
+
+int export_random(struct export_job *x, void *out, size_t len)
+{
+	if (getrandom(out, len, 0) == (ssize_t)len)
+		return 0;
+	return err_set(x->err, errno, "%s: no random numbers: %s", x->dst, strerror(errno));
+}
+
+/* ---- the source ---- */
+
+static int open_window(struct export_job *x, struct dev *lower, uint64_t start, uint64_t size,
+                       struct dev **out)
+{
+	return dev_window(lower, start, size, out) ? export_no_memory(x) : 0;
+}
+
+/* The partition, or the whole of the disk that p shows. */
+static int choose_part(struct export_job *x, uint64_t *start, uint64_t *size)
+{
+	struct platter *p = x->p;
+	int i = -1;
+
+	*start = 0;
+	*size = p->disk->size;
+	if (x->how->part <= 0)
+		return 0;
+	i = disk_find_part(p, (uint32_t)x->how->part);
+	if (i < 0)
+		return err_set(x->err, ENOENT, "%s: no partition %d", p->path, x->how->part);
+	*start = p->table.parts[i].start;
+	*size = p->table.parts[i].usable;
+	if (*size)
+		return 0;
+	return err_set(x->err, ENXIO, "%s: partition %d: %s", p->path, x->how->part,
+	               p->table.parts[i].problem[0] ? p->table.parts[i].problem : "is empty");
+}
+
+/* Sizes and times of the image's files. A block device has neither that would tell anything. */
+static uint64_t stamp(const struct export_job *x)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; x->p && i < image_file_count(x->p->container); i++) {
+		struct stat st;
+
+		if (fstat(dev_file_fd(image_file(x->p->container, i)), &st) < 0)
+			continue;
+		sum = sum * 31 + (uint64_t)st.st_size;
+		if (S_ISREG(st.st_mode))
+			sum = sum * 31 + (uint64_t)st.st_mtim.tv_sec * 1000000000u +
+			      (uint64_t)st.st_mtim.tv_nsec;
+	}
+	return sum;
+}
+
+static int open_source(struct export_job *x)
+{
+	struct platter *p = x->p;
+	uint64_t start, size;
+	int r = choose_part(x, &start, &size);
+
+	x->stamp = stamp(x);
+	if (!r)
+		r = open_window(x, p->disk, start, size, &x->from);
+	x->start = p->start + start;
+	if (!r)
+		r = open_window(x, p->image, x->start, size, &x->image);
+	if (!r && x->how->thin)
+		x->original = x->image;
+	if (!r && x->how->used && used_open(p, start, size, x->how, &x->used) != 0)
+		r = export_no_memory(x);
+	return r;
+}
+
+static void close_source(struct export_job *x)
+{
+	used_close(x->used);
+	dev_unref(x->image);
+	dev_unref(x->from);
+}
+
+/* Whether what is copied is still what it was at first. With an overlay that knows better. */
+static bool changed(const struct export_job *x)
+{
+	if (x->p && x->p->base_id)
+		return overlay_base_check(x->p->base_id);
+	return stamp(x) != x->stamp;
+}
+
+/* ---- the destination ---- */
 
 /* On disk before it has a name, while it can still be given up. */
 static int flush(struct export_job *x)
@@ -141,27 +271,85 @@ static int flush(struct export_job *x)
 	int r = dev_flush(x->out);
 
 	if (r)
-		return err_set(x->err, -r, "%s: cannot be written: %s", x->dst, strerror(-r));
-	r = step(x, x->from->size);
-	if (!r && x->p->base_id && overlay_base_check(x->p->base_id))
+		return cannot_write(x, r);
+	if (x->progress && x->progress->step)
+		x->progress->step(x->progress->arg, x->from->size, x->from->size);
+	r = export_check_stop(x);
+	if (!r && changed(x))
 		return err_set(x->err, ESTALE, "%s: %s changed while it was copied", x->dst,
-		               x->p->path);
+		               x->src);
 	return r;
 }
 
-static int copy(struct export_job *x, const struct platter_export *how)
+static int copy(struct export_job *x, uint64_t size)
 {
-	int r = dev_target(x->fd, DEV_SIZE_MAX, &x->out);
+	const struct writer *w = find_writer(x->how);
+	int r = dev_target(x->fd, size, &x->out) ? export_no_memory(x) : 0;
 
-	x->buf = malloc(EXPORT_STEP);
-	if (r || !x->buf)
-		r = err_set(x->err, ENOMEM, "%s: no memory", x->dst);
-	else
-		r = how->format == PLATTER_EXPORT_QCOW2 ? export_qcow2(x) : export_raw(x);
+	x->pack = w->pack;
+	if (!r)
+		r = w->write(x);
 	if (!r)
 		r = flush(x);
-	free(x->buf);
 	dev_unref(x->out);
+	return r;
+}
+
+static int to_new_file(struct export_job *x)
+{
+	struct newfile file;
+	struct stat st;
+	int r;
+
+	/* newfile_place would say the same, but after all the copying. */
+	if (lstat(x->dst, &st) == 0)
+		return err_set(x->err, EEXIST, "%s: cannot be made: %s", x->dst, strerror(EEXIST));
+	r = newfile_open(x->dst, 0666, &file, x->err);
+	if (r)
+		return r;
+	x->fd = file.fd;
+	r = copy(x, DEV_SIZE_MAX);
+	if (!r)
+		r = newfile_place(&file, false, x->err);
+	newfile_drop(&file);
+	return r;
+}
+
+static int check_device(struct export_job *x, uint64_t *size)
+{
+	off_t end = lseek(x->fd, 0, SEEK_END);
+	struct stat st;
+
+	if (fstat(x->fd, &st) < 0 || end < 0)
+		return err_set(x->err, errno, "%s: %s", x->dst, strerror(errno));
+	if (!S_ISBLK(st.st_mode))
+		return err_set(x->err, ENOTBLK, "%s: is not a block device", x->dst);
+	*size = (uint64_t)end;
+	if (*size < x->from->size)
+		return err_set(x->err, ENOSPC, "%s: a device of %llu bytes, the disk has %llu",
+		               x->dst, (unsigned long long)*size,
+		               (unsigned long long)x->from->size);
+	if (*size > x->from->size)
+		export_note(x, "%s: the last %llu bytes of the device are left as they are", x->dst,
+		            (unsigned long long)(*size - x->from->size));
+	return 0;
+}
+
+static int to_device(struct export_job *x)
+{
+	uint64_t size = 0;
+	int r;
+
+	/* One that is mounted, or part of something that is in use, says EBUSY. */
+	x->fd = open(x->dst, O_RDWR | O_EXCL | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (x->fd < 0)
+		return err_set(x->err, errno, "%s: %s", x->dst,
+		               errno == EBUSY ? "is mounted or otherwise in use" : strerror(errno));
+	r = check_device(x, &size);
+	if (!r)
+		r = copy(x, size);
+	if (close(x->fd) < 0 && !r)
+		r = cannot_write(x, -errno);
 	return r;
 }
 
@@ -170,25 +358,46 @@ int platter_export(struct platter *p, const char *dst, const struct platter_expo
 {
 	struct export_job x = {
 		.p = p,
-		.from = p->overlay ? overlay_dev(p->overlay) : p->image,
+		.overlay = p->overlay,
+		.src = p->path,
 		.dst = dst,
-		.stop = how->stop,
+		.device = how->device,
+		.how = how,
 		.progress = progress,
 		.err = err,
 	};
-	struct newfile file;
-	int r = check(p, dst, how, err);
+	int r = platter_export_check(how, err);
 
+	if (!r && how->thin && !p->overlay)
+		r = err_set(err, EINVAL, "%s: without an overlay there is no difference", dst);
 	if (!r)
-		r = newfile_open(dst, 0666, &file, err);
+		r = open_source(&x);
+	if (!r)
+		r = how->device ? to_device(&x) : to_new_file(&x);
+	close_source(&x);
+	return r;
+}
+
+int platter_create(const char *dst, uint64_t size, const struct platter_export *how,
+                   struct platter_error *err)
+{
+	struct export_job x = {
+		.src = "nothing",
+		.dst = dst,
+		.how = how,
+		.err = err,
+	};
+	int r = platter_export_check(how, err);
+
+	if (!r && (size == 0 || size > DEV_SIZE_MAX))
+		r = err_set(err, EFBIG, "%s: a disk of %llu bytes, expected 1 to %llu", dst,
+		            (unsigned long long)size, (unsigned long long)DEV_SIZE_MAX);
+	if (!r && dev_blank(size, &x.from) != 0)
+		r = export_no_memory(&x);
 	if (r)
 		return r;
-	if (how->thin)
-		x.original = overlay_base_dev(p->base_id);
-	x.fd = file.fd;
-	r = copy(&x, how);
-	if (!r)
-		r = newfile_place(&file, false, err);
-	newfile_drop(&file);
+	x.image = dev_ref(x.from);
+	r = to_new_file(&x);
+	close_source(&x);
 	return r;
 }

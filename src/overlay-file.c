@@ -157,6 +157,23 @@ int ovl_file_put_header(struct ovl_file *f)
 	return r;
 }
 
+bool platter_is_overlay(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	char magic[2][sizeof OVL_MAGIC - 1] = {"", ""};
+	struct stat st;
+	bool is;
+
+	if (fd < 0)
+		return false;
+	is = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+	for (int i = 0; is && i < 2; i++)
+		(void)!pread(fd, magic[i], sizeof magic[i], i * OVL_HEADER_1);
+	close(fd);
+	return is && (memcmp(magic[0], OVL_MAGIC, sizeof magic[0]) == 0 ||
+	              memcmp(magic[1], OVL_MAGIC, sizeof magic[1]) == 0);
+}
+
 bool platter_overlay_in_use(const char *path)
 {
 	struct ovl_file f;

@@ -274,6 +274,9 @@ struct platter_overlay_status {
 int platter_overlay_get_status(const char *path, struct platter_overlay_status *st,
                                struct platter_error *err);
 
+/* Whether the file at path is one, sound or not. */
+bool platter_is_overlay(const char *path);
+
 /* Whether somebody has it open. */
 bool platter_overlay_in_use(const char *path);
 
@@ -373,24 +376,36 @@ int platter_overlay_commit(const char *path, const char *image, const char *undo
 
 /* ---- copies ---- */
 
-enum platter_export_format {
-	PLATTER_EXPORT_RAW,
-	PLATTER_EXPORT_QCOW2,
+struct platter_export {
+	const char *format;   /* "raw", "qcow2", "vdi", "vmdk", "vhd" or "vhdx"; NULL: raw */
+	const char *compress; /* "zlib" (qcow2, vmdk) or "zstd" (qcow2); NULL: not */
+	bool thin;            /* qcow2 only: backed by the image, and holds the difference */
+	bool used;   /* leave out what the filesystems that can be asked say is free */
+	bool device; /* raw only: dst is a block device, whose contents it takes the place of */
+	int part;    /* only that partition; 0 or PLATTER_PART_ALL: the whole disk */
+	const volatile int *stop; /* not NULL: when a signal handler sets it, give up (EINTR) */
+
+	/* Called with one line about what people should know of the result; may be NULL. */
+	void (*note)(void *arg, const char *line);
+	void *note_arg;
 };
 
-struct platter_export {
-	enum platter_export_format format;
-	bool thin; /* qcow2 only: a file that is backed by the image and holds the difference */
-	const volatile int *stop; /* not NULL: when a signal handler sets it, give up (EINTR) */
-};
+/* Whether there is such a form (-EINVAL) and this build can make it (-EOPNOTSUPP). */
+int platter_export_check(const struct platter_export *how, struct platter_error *err);
 
 /*
- * Make the file dst, a copy of the whole disk as it is seen through the overlay; it appears when it
- * is whole and on disk, or not at all. What is there already is never replaced (EEXIST). Nothing
- * may be written to p meanwhile. progress may be NULL. Messages begin with dst.
+ * Make the file dst, a copy of the disk as it is seen through the overlay; it appears when it is
+ * whole and on disk, or not at all. What is there already is never replaced (EEXIST). A device
+ * (.device) must not be in use (EBUSY) nor be smaller than the disk (ENOSPC); what it has beyond
+ * the disk's size stays, and cut off in between its first MiB is zeros. Nothing may be written to p
+ * meanwhile. progress may be NULL. Messages begin with dst.
  */
 int platter_export(struct platter *p, const char *dst, const struct platter_export *how,
                    const struct platter_progress *progress, struct platter_error *err);
+
+/* Make the file dst, a disk of size bytes, all zeros. Of how, .format and .note count. */
+int platter_create(const char *dst, uint64_t size, const struct platter_export *how,
+                   struct platter_error *err);
 
 /* ---- checksums ---- */
 

@@ -5,6 +5,8 @@
 . "${srcdir:-.}/tests/lib.sh" || exit 99
 requires_fuse
 requires_strace
+requires taskset
+on_one_core # strace counts the calls of each thread by itself
 
 head -c 8M /dev/urandom >disk.img
 attach disk.img mnt --overlay=changes

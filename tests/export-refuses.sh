@@ -44,9 +44,10 @@ refused 2 'disk.img: cannot be made: File exists' changes disk.img
 refused 2 'changes: cannot be made: File exists' changes changes
 same "what was there" "$(cat to/file)" precious
 
-refused 1 '--format vmdk: ' --format vmdk changes to/new
+refused 1 '--format dmg: ' --format dmg changes to/new
+refused 1 'to/new.dmg: its extension ' changes to/new.dmg
 refused 1 '--format : ' --format= changes to/new
-refused 1 'export: --thin with --format raw: ' --format raw --thin changes to/new
+refused 1 '--thin with --format raw: ' --format raw --thin changes to/new
 refused 1 'export: too few operands' changes
 refused 1 'export: .*one operand too many' changes to/new to/other
 refused 1 'export: -r: no such option' -r changes to/new

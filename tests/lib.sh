@@ -135,6 +135,12 @@ sha256() {
 	sha256sum "$1" | cut -d' ' -f1
 }
 
+# on_one_core: what follows in this shell. What works on all cores has a single thread then.
+on_one_core() {
+	taskset -cp "$(taskset -cp "$BASHPID" | sed 's/.*: //; s/[-,].*//')" "$BASHPID" >"$tmp/log" ||
+		fail "taskset: $(cat "$tmp/log")"
+}
+
 # attach and mount, with the daemon gone again by the end of the test.
 attach() {
 	expect 0 "$PLATTER" attach "$@"

@@ -32,10 +32,13 @@ enum {
 	OPT_BASE = 1 << 9,    /* --base */
 	OPT_UNDO = 1 << 10,   /* --undo */
 	OPT_REPAIR = 1 << 11, /* --repair */
-	OPT_EXPORT = 1 << 12, /* --thin, and --format for the new file */
+	OPT_NEW = 1 << 12,    /* --format is that of a new file */
 	OPT_PART = 1 << 13,   /* -p */
 	OPT_DIFF = 1 << 14,   /* --files --tar; exit statuses are those of diff(1) */
-	OPT_HASH = 1 << 15,   /* --hash */
+	OPT_THIN = 1 << 15,   /* --thin */
+	OPT_PACK = 1 << 16,   /* --compress */
+	OPT_USED = 1 << 17,   /* --used */
+	OPT_HASH = 1 << 18,   /* --hash */
 };
 
 /* Kinds of checksums there are. */
@@ -52,8 +55,9 @@ struct cli {
 	bool json, longer, recursive, lazy, all, yes, repair, files;
 
 	const char *undo;       /* file for the old blocks of a commit */
-	const char *new_format; /* of what export makes, NULL: not said */
-	bool thin;
+	const char *new_format; /* of the file that is made, NULL: not said */
+	const char *compress;   /* and how its contents are packed */
+	bool thin, used;
 	const char *base; /* the image under an overlay that is not beside it */
 	const char *tar;  /* where changed files go, as an archive */
 
@@ -92,6 +96,9 @@ int copy_status(int r);
 int cli_parse(const struct command *command, int argc, char **argv, struct cli *cli);
 void cli_free(struct cli *cli);
 
+/* A number of bytes: decimal or 0x, with an optional K, M, G, T or P (powers of 1024). */
+bool cli_parse_bytes(const char *text, uint64_t *out);
+
 /* Open the image named by path as the options say; NULL after the message. */
 struct platter *cli_open(struct cli *cli, const char *path);
 
@@ -114,5 +121,7 @@ int cmd_flatten(struct cli *cli);
 int cmd_export(struct cli *cli);
 int cmd_verify(struct cli *cli);
 int cmd_diff(struct cli *cli);
+int cmd_convert(struct cli *cli);
+int cmd_create(struct cli *cli);
 
 #endif

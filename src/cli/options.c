@@ -16,10 +16,9 @@
 
 /* ---- values ---- */
 
-/* A number of bytes: decimal or 0x, with an optional K, M, G or T (powers of 1024). */
-static bool parse_bytes(const char *text, uint64_t *out)
+bool cli_parse_bytes(const char *text, uint64_t *out)
 {
-	static const char units[] = "KMGT";
+	static const char units[] = "KMGTP";
 	const char *unit;
 	char *end;
 
@@ -77,7 +76,7 @@ static bool parse_overlay(struct cli *cli, const char *text)
 		o->overlay_ram = true;
 	} else if (strncmp(text, "ram:", 4) == 0) {
 		o->overlay_ram = true;
-		return parse_bytes(text + 4, &o->overlay_max) && o->overlay_max > 0;
+		return cli_parse_bytes(text + 4, &o->overlay_max) && o->overlay_max > 0;
 	} else {
 		o->overlay = cli->owned_overlay = strdup(text);
 		return *text && o->overlay;
@@ -186,9 +185,9 @@ static bool parse_pair(struct cli *cli, const char *name, const char *value, boo
 	if (strcmp(name, "part") == 0)
 		return parse_part(cli, value);
 	if (strcmp(name, "start") == 0 || strcmp(name, "offset") == 0)
-		return parse_bytes(value, &o->start);
+		return cli_parse_bytes(value, &o->start);
 	if (strcmp(name, "length") == 0 || strcmp(name, "sizelimit") == 0)
-		return parse_bytes(value, &o->length) && o->length > 0;
+		return cli_parse_bytes(value, &o->length) && o->length > 0;
 	if (strcmp(name, "layout") == 0)
 		return parse_layout(cli, value);
 	if (strcmp(name, "sector") == 0)
@@ -269,6 +268,8 @@ enum {
 	LONG_FILES,
 	LONG_TAR,
 	LONG_HASH,
+	LONG_COMPRESS,
+	LONG_USED,
 };
 
 static const struct option long_options[] = {
@@ -287,6 +288,8 @@ static const struct option long_options[] = {
 	{"files", no_argument, NULL, LONG_FILES},
 	{"tar", required_argument, NULL, LONG_TAR},
 	{"hash", required_argument, NULL, LONG_HASH},
+	{"compress", required_argument, NULL, LONG_COMPRESS},
+	{"used", no_argument, NULL, LONG_USED},
 	{"foreground", no_argument, NULL, 'f'},
 	{"debug", no_argument, NULL, 'd'},
 	{"quiet", no_argument, NULL, 'q'},
@@ -309,7 +312,7 @@ static unsigned belongs_to(int c)
 	case LONG_SNAPSHOT:
 		return OPT_IMAGE;
 	case LONG_FORMAT:
-		return OPT_IMAGE | OPT_EXPORT;
+		return OPT_IMAGE | OPT_NEW;
 	case LONG_OVERLAY:
 		return OPT_OVERLAY;
 	case 'f':
@@ -334,7 +337,11 @@ static unsigned belongs_to(int c)
 	case LONG_REPAIR:
 		return OPT_REPAIR;
 	case LONG_THIN:
-		return OPT_EXPORT;
+		return OPT_THIN;
+	case LONG_COMPRESS:
+		return OPT_PACK;
+	case LONG_USED:
+		return OPT_USED;
 	case LONG_FILES:
 	case LONG_TAR:
 		return OPT_DIFF;
@@ -378,7 +385,7 @@ static int take(struct cli *cli, const struct command *command, int c)
 	case LONG_OVERLAY:
 		return parse_overlay(cli, optarg) ? EXIT_OK : bad_value("--overlay", optarg);
 	case LONG_FORMAT:
-		if (command->options & OPT_EXPORT)
+		if (command->options & OPT_NEW)
 			cli->new_format = optarg;
 		else
 			cli->open.format = optarg;
@@ -418,6 +425,12 @@ static int take(struct cli *cli, const struct command *command, int c)
 		return EXIT_OK;
 	case LONG_HASH:
 		return parse_hashes(cli, optarg) ? EXIT_OK : bad_value("--hash", optarg);
+	case LONG_COMPRESS:
+		cli->compress = optarg;
+		return EXIT_OK;
+	case LONG_USED:
+		cli->used = true;
+		return EXIT_OK;
 	case 'f':
 		cli->foreground = true;
 		return EXIT_OK;
@@ -521,7 +534,9 @@ int cli_parse(const struct command *command, int argc, char **argv, struct cli *
 void cli_free(struct cli *cli)
 {
 	free(cli->owned_overlay);
+	free(cli->owned_folder);
 	cli->owned_overlay = NULL;
+	cli->owned_folder = NULL;
 }
 
 static bool name_overlay(struct cli *cli, const char *path)

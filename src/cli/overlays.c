@@ -83,6 +83,16 @@ int overlay_operand_find(struct cli *cli, const char *operand, struct overlay_op
 	return EXIT_OK;
 }
 
+int overlay_operand_unmounted(struct cli *cli, const char *operand, struct overlay_operand *o)
+{
+	int status = overlay_operand_find(cli, operand, o);
+
+	if (status != EXIT_OK || !o->mounted)
+		return status;
+	complain("%s: is attached: umount it first", operand);
+	return EXIT_IMAGE;
+}
+
 int overlay_operand_at_rest(struct cli *cli, const char *operand, struct overlay_operand *o)
 {
 	int status = overlay_operand_find(cli, operand, o);

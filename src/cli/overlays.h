@@ -17,6 +17,9 @@ struct overlay_operand {
  */
 int overlay_operand_find(struct cli *cli, const char *operand, struct overlay_operand *o);
 
+/* The same for commands that read all of it, which takes too long to do under a mount. */
+int overlay_operand_unmounted(struct cli *cli, const char *operand, struct overlay_operand *o);
+
 /* The same for commands that work on an overlay that nobody has open. */
 int overlay_operand_at_rest(struct cli *cli, const char *operand, struct overlay_operand *o);
 void overlay_operand_free(struct overlay_operand *o);
