@@ -49,8 +49,8 @@ static int look(struct dev *file, uint64_t off, size_t len, struct place *place)
 	if (r)
 		return r;
 	place->is_signed = memcmp(place->footer.cookie, COOKIE, sizeof place->footer.cookie) == 0;
-	place->good =
-		place->is_signed && be32_get(place->footer.checksum) == checksum_of(&place->footer);
+	place->good = place->is_signed &&
+	              sum_matches(checksum_of(&place->footer), be32_get(place->footer.checksum));
 	return 0;
 }
 

@@ -85,7 +85,7 @@ static int check_header(const struct vhd_header *h, struct platter_error *err)
 
 	if (memcmp(h->cookie, "cxsparse", sizeof h->cookie) != 0)
 		return err_set(err, EINVAL, "no dynamic disk header where the footer says");
-	if (sum != be32_get(h->checksum))
+	if (!sum_matches(sum, be32_get(h->checksum)))
 		return err_set(err, EINVAL,
 		               "the checksum of the dynamic disk header is %08" PRIx32
 		               ", recorded %08" PRIx32,

@@ -56,7 +56,7 @@ static bool header_good(struct dev *file, uint64_t off, struct vhdx_header *h)
 		return false;
 	crc = le32_get(h->checksum);
 	h->checksum = le32_put(0);
-	return crc32c(h, sizeof *h) == crc;
+	return sum_matches(crc32c(h, sizeof *h), crc);
 }
 
 static int choose(struct image *image, const struct vhdx_header *h1, const struct vhdx_header *h2,
@@ -106,7 +106,7 @@ static bool table_good(struct dev *file, uint64_t off, uint8_t *table)
 	memcpy(&h, table, sizeof h);
 	memset(table + offsetof(struct region_header, checksum), 0, sizeof h.checksum);
 	return memcmp(h.signature, "regi", 4) == 0 &&
-	       crc32c(table, TABLE_BYTES) == le32_get(h.checksum) &&
+	       sum_matches(crc32c(table, TABLE_BYTES), le32_get(h.checksum)) &&
 	       le32_get(h.entry_count) <= ENTRIES_MAX;
 }
 

@@ -169,7 +169,7 @@ static int checksum_good(const struct log *log, uint32_t sector, const struct en
 	for (uint32_t i = 0; i < count; i++)
 		memcpy(copy + i * SECTOR, sector_at(log, (uint64_t)sector + i), SECTOR);
 	memset(copy + offsetof(struct entry_header, checksum), 0, sizeof h->checksum);
-	good = crc32c(copy, count * SECTOR) == le32_get(h->checksum);
+	good = sum_matches(crc32c(copy, count * SECTOR), le32_get(h->checksum));
 	free(copy);
 	return good;
 }
