@@ -22,6 +22,9 @@
 #define HEADER_2  2u /* the only version */
 #define IN_USE    0x746f6e59u
 
+/* Sectors of a cluster: 2 GiB. Parallels makes clusters of 1 MiB. */
+#define TRACKS_MAX ((uint32_t)1 << 22)
+
 /* A table up to this size is checked when the image is opened: that of a disk of 1 TiB in clusters
  * of 1 MiB has as much. */
 #define CHECK_BYTES ((uint64_t)4 << 20)
@@ -110,8 +113,10 @@ static int use_header(struct parallels *p, const struct parallels_header *h, boo
 	if (le32_get(h->version) != HEADER_2)
 		return err_set(err, ENOTSUP, "version %" PRIu32 " of Parallels images, expected %u",
 		               le32_get(h->version), HEADER_2);
-	if (le32_get(h->tracks) == 0)
-		return err_set(err, EINVAL, "clusters of 0 sectors");
+	if (le32_get(h->tracks) == 0 || le32_get(h->tracks) > TRACKS_MAX)
+		return err_set(err, EINVAL,
+		               "clusters of %" PRIu32 " sectors, expected 1 to %" PRIu32,
+		               le32_get(h->tracks), TRACKS_MAX);
 	if (sectors == 0 || sectors > DEV_SIZE_MAX / SECTOR)
 		return err_set(err, EINVAL, "a disk of %" PRIu64 " sectors", sectors);
 	p->cluster = (uint64_t)le32_get(h->tracks) * SECTOR;

@@ -23,7 +23,8 @@ write("sectors.hds", sectors=2 ** 55)
 write("entries.hds", entries=8)
 write("table.hds", entries=2 ** 32 - 1, sectors=2 ** 34)
 write("away.hds", table=(1, 5))
-write("far.hds", table=(1, 2 ** 32 - 1), tracks=2 ** 32 - 1, sectors=2 ** 33)
+write("far.hds", table=(1, 2 ** 32 - 1), tracks=2 ** 22, sectors=2 ** 23)
+write("large.hds", tracks=2 ** 22 + 1)
 write("cut.hds", cut=-1)
 write("head.hds", cut=80)
 E
@@ -35,7 +36,8 @@ refuses sectors.hds 'a disk of 36028797018963968 sectors'
 refuses entries.hds 'a disk of 9 clusters, the block allocation table has 8'
 refuses table.hds 'the block allocation table, 2147483648 entries, passes the end'
 refuses away.hds 'cluster 1 stands at 20480 and passes the end of the file at 20480 bytes'
-refuses far.hds 'passes the end of the file'
+refuses far.hds 'cluster 0 stands at 2147483648 and passes the end of the file'
+refuses large.hds 'clusters of 4194305 sectors, expected 1 to 4194304'
 refuses cut.hds 'cluster 5 stands at 16384 and passes the end of the file at 20479 bytes'
 refuses head.hds 'the block allocation table, 9 entries, passes the end'
 hostile parallels good.hds
