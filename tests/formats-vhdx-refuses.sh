@@ -82,6 +82,12 @@ x.put_log(log, [x.entry(1, 0, [(x.BAT, 8192), (x.META + (1 << 18), 4096)]),
                 x.entry(2, 0, [(x.BAT, bytes(page))])])
 for name, image in ("good", good), ("child", child), ("log", log):
     open(f"{name}.sparse", "wb").write(x.sparse(image))
+whole = x.sparse(good)
+places = [0, H1, H2, R1, R2, MIB, 2 * MIB, 2 * MIB + 65536, 3 * MIB, 4 * MIB, len(good)]
+cuts = {at + d for at in places for d in (-4096, -513, -1, 0, 1, 8, 4096)}
+cuts |= {len(good) * i // 100 for i in range(100)}
+for at in sorted(n for n in cuts if 0 < n < len(good)):
+    open(f"cut-{at}.sparse", "wb").write(whole[:8] + struct.pack("<Q", at) + whole[16:])
 E
 
 for image in good header-1 header-2 regions-1 regions-2 higher same-twice region-optional \
@@ -118,9 +124,13 @@ refuses block-away.vhdx 'block 1 is in state 6 at 67108864'
 refuses block-header.vhdx 'block 1 is in state 6 at 0'
 refuses cut.vhdx 'block 3 is in state 6'
 
-# What the images hold without the zeros in between is small enough to be damaged thousands of times.
-"$builddir/tests/hostile-format" cut vhdx good.vhdx >"$tmp/out" 2>"$tmp/err" || fail "cut"
+# What the images hold without the zeros in between is small enough for many copies. Every cut is
+# refused: the last block stands at the end.
+cuts=(cut-*.sparse)
+VERBOSE=1 "$builddir/tests/hostile-format" replay vhdx "${cuts[@]}" >"$tmp/out" 2>"$tmp/err" ||
+	fail "cut"
+same "cuts refused" "$(grep -vc ': opened$' "$tmp/out")" "${#cuts[@]}"
 for image in good child log; do
-	"$builddir/tests/hostile-format" mutate vhdx $image.sparse 1 3000 >"$tmp/out" 2>"$tmp/err" ||
+	"$builddir/tests/hostile-format" mutate vhdx $image.sparse 1 800 >"$tmp/out" 2>"$tmp/err" ||
 		fail "$image, damaged"
 done
