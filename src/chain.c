@@ -31,6 +31,7 @@ struct chain {
 	unsigned depth;
 	int folder; /* -1: nothing can be found */
 	char *folder_path, *name;
+	bool bundle;
 	struct stat st; /* of the file */
 };
 
@@ -145,6 +146,7 @@ static int begin(struct chain *c, const char *path, struct dev **file, struct pl
 		return err_set(err, errno, "%s", strerror(errno));
 	if (stat(full, &c->st) == 0 && S_ISDIR(c->st.st_mode)) {
 		/* What is inside a bundle is the image itself, whatever --chain says. */
+		c->bundle = true;
 		c->folder_path = full;
 		c->name = strdup("");
 		return c->name ? open_folder(full, &c->folder, err) : no_memory(err);
@@ -221,7 +223,7 @@ static int judge(const struct chain *c, const char *what, const char *ref, const
 	const char *slash = strrchr(ref, '/');
 
 	*own = c->folder >= 0;
-	*extra = c->shared->extra >= 0;
+	*extra = c->shared->extra >= 0 && !c->bundle;
 	*name = ref;
 	if (ref[0] == '/') {
 		size_t len = slash == ref ? 1 : (size_t)(slash - ref);
@@ -250,7 +252,7 @@ static int find(struct chain *c, const char *what, const char *ref, int *where, 
 	int r;
 
 	*out = NULL;
-	if (c->shared->refuse)
+	if (c->shared->refuse && !c->bundle)
 		return err_set(err, EPERM, "%s \"%s\": not opened, because of --chain=no", what,
 		               ref);
 	r = judge(c, what, ref, &name, &own, &extra, err);
@@ -267,8 +269,9 @@ static int find(struct chain *c, const char *what, const char *ref, int *where, 
 	}
 	if (r == -ENOENT)
 		return err_set(err, ENOENT, "%s \"%s\": not in the image's folder%s", what, ref,
-		               c->shared->extra >= 0 ? " nor in that of --chain"
-		                                     : "; --chain=DIR adds one");
+		               c->bundle ? ""
+		               : extra   ? " nor in that of --chain"
+		                         : "; --chain=DIR adds one");
 	if (r)
 		err_prefix(err, "%s \"%s\"", what, ref);
 	return r;
@@ -350,6 +353,11 @@ int chain_open_folder(struct chain *c, const char *what, const char *name, int *
 const char *chain_name(const struct chain *c)
 {
 	return c->name;
+}
+
+bool chain_is_bundle(const struct chain *c)
+{
+	return c->bundle;
 }
 
 static bool ends_in(const char *name, const char *suffix)

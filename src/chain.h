@@ -61,6 +61,9 @@ int chain_open_folder(struct chain *c, const char *what, const char *name, int *
 /* The image's own file name, without its folder; "" for a device. Lives as long as c. */
 const char *chain_name(const struct chain *c);
 
+/* Whether the image is a bundle: a folder, whose files are itself, whatever --chain says. */
+bool chain_is_bundle(const struct chain *c);
+
 /*
  * Names in the folders where files are looked up that end in suffix (without regard to case), one
  * after the other: for formats that do not name their parent. each gets names for chain_open and
