@@ -29,6 +29,8 @@ void xml_begin(struct xml *x, const void *text, size_t len)
 {
 	static const char mark[] = "\xef\xbb\xbf";
 
+	if (len == 0)
+		text = ""; /* a table of no bytes is NULL */
 	*x = (struct xml){.begin = text, .at = text, .end = (const char *)text + len};
 	if (len >= 3 && memcmp(text, mark, 3) == 0)
 		x->at += 3;
