@@ -48,7 +48,7 @@ def write(name, pieces, depth, root, shots=None):
                     # A cluster that is there counts as a whole, zeros in it too.
                     n = min(CLUSTER, len(part) - at)
                     data = bytearray(n)
-                    data[0:16] = b"%d %d %10d " % (i, a % 10, at)
+                    data[0:16] = b"%2d %2d %9d " % (i, a % 100, at)
                     data[n // 2:n // 2 + 300] = rng.randbytes(300)
                     layer[at:at + n] = part[at:at + n] = data[:n]
             kind = "raw" if i == depth - 1 and root == "raw" else "parallels"
