@@ -203,7 +203,7 @@ static void cut_and_damaged(void)
 		memcpy(copy, list, sizeof list);
 		for (int j = 0; j < 3; j++) {
 			rng = rng * 6364136223846793005u + 1442695040888963407u;
-			copy[(rng >> 33) % (sizeof list - 1)] = "<>/'\"!-?[]& x\xff"[rng >> 60];
+			copy[(rng >> 33) % (sizeof list - 1)] = "<>/'\"!-?[]&; x\xff"[rng >> 60];
 		}
 		(void)tokens(copy, sizeof list - 1);
 	}
