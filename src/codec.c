@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <zlib.h>
 #ifdef HAVE_LIBDEFLATE
 #include <libdeflate.h>
@@ -94,11 +95,47 @@ static int unpack_deflate(const void *in, size_t in_len, void *out, size_t out_l
 }
 
 #ifdef HAVE_LIBZSTD
+
+/* A thread's decompressor, which lives as long as the thread: with its 160 KiB, to make one takes a
+ * seventh of the time that unpacking 64 KiB does. */
+static pthread_once_t zstd_once = PTHREAD_ONCE_INIT;
+static pthread_key_t zstd_key;
+static int zstd_error;
+
+static void zstd_free(void *d)
+{
+	ZSTD_freeDCtx(d);
+}
+
+static void zstd_begin(void)
+{
+	zstd_error = pthread_key_create(&zstd_key, zstd_free);
+}
+
+static ZSTD_DCtx *zstd_of_thread(void)
+{
+	ZSTD_DCtx *d;
+
+	if (pthread_once(&zstd_once, zstd_begin) != 0 || zstd_error)
+		return NULL;
+	d = pthread_getspecific(zstd_key);
+	if (d) {
+		ZSTD_DCtx_reset(d, ZSTD_reset_session_only);
+		return d;
+	}
+	d = ZSTD_createDCtx();
+	if (d && pthread_setspecific(zstd_key, d) != 0) {
+		ZSTD_freeDCtx(d);
+		return NULL;
+	}
+	return d;
+}
+
 static int unpack_zstd(const void *in, size_t in_len, void *out, size_t out_len)
 {
 	ZSTD_inBuffer i = {in, in_len, 0};
 	ZSTD_outBuffer o = {out, out_len, 0};
-	ZSTD_DCtx *d = ZSTD_createDCtx();
+	ZSTD_DCtx *d = zstd_of_thread();
 	size_t r = 1, before;
 
 	if (!d)
@@ -107,7 +144,6 @@ static int unpack_zstd(const void *in, size_t in_len, void *out, size_t out_len)
 		before = i.pos + o.pos;
 		r = ZSTD_decompressStream(d, &o, &i);
 	} while (!ZSTD_isError(r) && (o.pos < o.size || r != 0) && i.pos + o.pos > before);
-	ZSTD_freeDCtx(d);
 	return r == 0 && o.pos == o.size ? 0 : -EIO;
 }
 #else
