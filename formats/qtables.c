@@ -15,8 +15,8 @@
 #define L1_CHECKED ((uint64_t)1 << 20)
 #define L2_CHECKED ((uint64_t)2 << 20)
 
-/* Data in a row that is enough for any request: the rest of the table need not be looked at. */
-#define RUN_ENOUGH ((uint64_t)4 << 20)
+/* Clusters of data in a row that are enough for a request: more would not make it faster. */
+#define RUN_CLUSTERS 64
 
 /* QEMU's limit of a name's length. */
 #define BACKING_NAME_MAX 1023
@@ -95,7 +95,7 @@ static bool follows(const struct run *a, const struct run *b)
 	case RUN_PARENT:
 		return true;
 	case RUN_RAW:
-		return b->offset == a->offset + a->length && a->length < RUN_ENOUGH;
+		return b->offset == a->offset + a->length;
 	default:
 		return false;
 	}
@@ -106,8 +106,9 @@ static void extend(const struct qtables *t, const struct stretch *s, uint64_t of
 {
 	uint64_t cluster = (uint64_t)1 << t->cluster_bits;
 	uint64_t next = align_down(off, cluster) + cluster;
+	uint64_t n = run->kind == RUN_RAW ? min64(s->left, RUN_CLUSTERS) : s->left;
 
-	for (uint64_t i = 1; i < s->left && next < t->size && off + run->length == next; i++) {
+	for (uint64_t i = 1; i < n && next < t->size && off + run->length == next; i++) {
 		struct run more = {0};
 
 		if (t->l2_entry(t, s->entry + (i << t->entry_bits), next, &more) != 0 ||
