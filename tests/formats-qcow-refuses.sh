@@ -5,7 +5,7 @@
 . "$srcdir/tests/lib-formats.sh"
 requires qemu-img
 
-fill disk.raw 61440 1
+fill disk.raw 65536 1
 qemu-img convert -f raw -O qcow disk.raw good.qcow || fail "convert"
 qemu-img convert -f raw -O qcow -c disk.raw packed.qcow # QEMU 7.2 fails when all is written
 expect 0 qemu-img compare -f raw -F qcow disk.raw packed.qcow
@@ -34,7 +34,7 @@ refuses good.qcow "is not in qcow2 format" --format qcow2
 
 # The format of the backing file is not recorded: only raw is without doubt.
 cp disk.raw raw.img
-qemu-img create -q -f qcow -b raw.img -F raw over.qcow 61440 || fail "create"
+qemu-img create -q -f qcow -b raw.img -F raw over.qcow 65536 || fail "create"
 expect 0 "$PLATTER" info over.qcow
 mv good.qcow raw.img
 refuses over.qcow 'does not record its format'

@@ -6,7 +6,7 @@
 . "$srcdir/tests/lib-formats.sh"
 requires qemu-img
 
-fill small.raw 60000 1
+fill small.raw 65536 1 # whole clusters of all sizes: all of the last one is needed
 qemu-img convert -f raw -O qcow2 -o cluster_size=512 small.raw plain.qcow2 || fail "convert"
 qemu-img convert -f raw -O qcow2 -c -o cluster_size=4k small.raw packed.qcow2 || fail "convert"
 qemu-img convert -f raw -O qcow2 -o cluster_size=16k,extended_l2=on small.raw sub.qcow2 ||

@@ -5,7 +5,7 @@
 . "$srcdir/tests/lib-formats.sh"
 requires qemu-img
 
-fill disk.raw 60416 1
+fill disk.raw 65536 1
 qemu-img convert -f raw -O qed -o cluster_size=4k,table_size=2 disk.raw good.qed || fail "convert"
 
 # bad TEXT OFFSET BYTES: with these bytes (as printf has them) there, it is refused so.
@@ -24,7 +24,7 @@ bad "clusters of 134217728 bytes" 4 '\0\0\0\10'
 bad "tables of 3 clusters, expected a power of two from 1 to 16" 8 '\3'
 bad "tables of 32 clusters" 8 '\40'
 bad "tables of 0 clusters" 8 '\0'
-bad "a disk of 60417 bytes, expected a multiple of 512" 48 '\1'
+bad "a disk of 65537 bytes, expected a multiple of 512" 48 '\1'
 bad "0 bytes" 48 '\0\0\0\0\0\0\0\0'
 bad "its tables can hold 1024 L2 tables" 48 '\0\0\0\0\0\0\1\0'
 bad "the L1 table stands at 4097" 40 '\1'
@@ -39,7 +39,7 @@ printf '\372\17\0\0\20\0\0\0' | poke named.qed 56
 refuses named.qed "name of 16 bytes at 4090 passes 4096"
 
 cp disk.raw base.img
-qemu-img create -q -f qed -b base.img -F raw over.qed 60416 || fail "create"
+qemu-img create -q -f qed -b base.img -F raw over.qed 65536 || fail "create"
 expect 0 "$PLATTER" info over.qed
 
 hostile qed good.qed 1500
