@@ -42,7 +42,7 @@ error 'start=1099511627776, but the disk has 67108864 bytes' info -o start=1T di
 error 'start=1048576 and length=67108864, but the disk has 67108864' info -o start=1M,length=64M disk.img
 error 'no partition 9, there are 1, 2' cat -p 9 disk.img
 error 'ext4.*partition 1.*cannot be browsed; platter attach shows its bytes' ls disk.img
-error 'no container format qcow2' info --format qcow2 disk.img
+error 'no container format nonsense' info --format nonsense disk.img
 error 'session 9' ls -o session=9 disc.iso
 error 'nowhere: No such file' ls disc.iso nowhere
 error 'dir: Is a directory' cat disc.iso dir
