@@ -98,8 +98,11 @@ static int take_string(char **out, const uint8_t *data, uint32_t length, const c
 		return 0;
 	if (memchr(data, '\0', length))
 		return err_set(err, EINVAL, "the %s in its header holds a NUL", what);
-	*out = strndup((const char *)data, length);
-	return *out ? 0 : err_set(err, ENOMEM, "no memory");
+	*out = calloc(1, (size_t)length + 1);
+	if (!*out)
+		return err_set(err, ENOMEM, "no memory");
+	memcpy(*out, data, length);
+	return 0;
 }
 
 static int take_extension(struct qcow2_extensions *x, uint32_t type, const uint8_t *data,

@@ -196,8 +196,8 @@ static int check_l2(const struct qtables *t, uint64_t table, uint64_t off, bool 
 
 		r = get_stretch(t, table, l2_count(t), t->entry_bits, i, &s);
 		if (r)
-			return err_set(err, -r, "the L2 table at %llu cannot be read",
-			               (unsigned long long)table);
+			return err_set(err, -r, "the L2 table at %llu: %s",
+			               (unsigned long long)table, strerror(-r));
 		for (uint64_t k = 0; k < s.left && i < n && !r; k++, i++)
 			r = check_cluster(t, s.entry + (k << t->entry_bits),
 			                  off + (i << t->cluster_bits), packed, err);
@@ -243,8 +243,8 @@ int qtables_check(const struct qtables *t, bool *packed, struct platter_error *e
 
 		r = get_stretch(t, t->l1_offset, t->l1_entries, L1_BITS, i, &s);
 		if (r)
-			return err_set(err, -r, "the L1 table at %llu cannot be read",
-			               (unsigned long long)t->l1_offset);
+			return err_set(err, -r, "the L1 table at %llu: %s",
+			               (unsigned long long)t->l1_offset, strerror(-r));
 		for (uint64_t k = 0; k < s.left && i < n && !r; k++, i++)
 			r = check_l1_entry(t, s.entry + (k << L1_BITS), i, &budget, packed, err);
 		put_stretch(t, &s);

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ondisk.h"
 #include "platter.h"
 #include "testdev.h"
 
@@ -294,6 +295,62 @@ static void make_image(const char *path)
 	close(fd);
 }
 
+/* Over the other image, which has all of its bytes; with a snapshot. */
+static void make_qcow2(const char *path, const char *base)
+{
+	enum { CLUSTER = 65536, L1 = CLUSTER, SNAPSHOTS = 2 * CLUSTER };
+	static const char format[] = "raw";
+	be32 head[] = {
+		be32_put(0x514649fb),
+		be32_put(3),
+		be32_put(0),
+		be32_put(512), /* the backing file's name */
+		be32_put((uint32_t)strlen(base)),
+		be32_put(16),
+		be32_put(0),
+		be32_put(SIZE),
+		be32_put(0),
+		be32_put(1), /* of L1 */
+		be32_put(0),
+		be32_put(L1),
+		be32_put(0),
+		be32_put(0),
+		be32_put(0),
+		be32_put(1), /* snapshot */
+		be32_put(0),
+		be32_put(SNAPSHOTS),
+		be32_put(0),
+		be32_put(0),
+		be32_put(0),
+		be32_put(0),
+		be32_put(0),
+		be32_put(0),
+		be32_put(4),
+		be32_put(104),
+		be32_put(0xe2792aca),
+		be32_put(sizeof format - 1),
+	};
+	struct {
+		be32 l1[3];
+		be16 id_length, name_length;
+		be32 rest[6];
+		char id[1], name[4];
+	} snapshot = {{be32_put(0), be32_put(L1), be32_put(1)},
+	              be16_put(1),
+	              be16_put(4),
+	              {{{0}}},
+	              "1",
+	              "name"};
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	CHECK(fd >= 0 && ftruncate(fd, 3 * CLUSTER) == 0);
+	CHECK(pwrite(fd, head, sizeof head, 0) == sizeof head);
+	CHECK(pwrite(fd, format, sizeof format - 1, sizeof head) > 0);
+	CHECK(pwrite(fd, base, strlen(base), 512) > 0);
+	CHECK(pwrite(fd, &snapshot, sizeof snapshot, SNAPSHOTS) == sizeof snapshot);
+	close(fd);
+}
+
 /* What the image has under an overlay, of which maybe nothing was written. */
 static void overlay_holds(const char *image, const struct platter_options *opt, bool flushed)
 {
@@ -321,7 +378,7 @@ static void overlay_holds(const char *image, const struct platter_options *opt, 
 	CHECK(platter_close(p) == 0);
 }
 
-static void nothing_is_left_but(int files)
+static int files(void)
 {
 	DIR *dir = opendir(".");
 	int n = -2;
@@ -330,7 +387,7 @@ static void nothing_is_left_but(int files)
 	while (readdir(dir))
 		n++;
 	closedir(dir);
-	CHECK(n == files);
+	return n;
 }
 
 /* opt->overlay: whether it exists before. */
@@ -338,9 +395,10 @@ static void each_allocation_fails(const char *image, const struct platter_option
 {
 	unsigned long n = 0;
 	bool flushed;
-	int r;
+	int r, left;
 
 	CHECK(session(image, opt, &flushed) == 0); /* libraries set themselves up; info is known */
+	left = files();
 	do {
 		int descriptors;
 		long before = live;
@@ -358,7 +416,7 @@ static void each_allocation_fails(const char *image, const struct platter_option
 		CHECK(r != 0 || count != n); /* else it did not matter, and would not be needed */
 		if (opt->overlay)
 			overlay_holds(image, opt, flushed);
-		nothing_is_left_but(opt->overlay ? 2 : 1);
+		CHECK(files() == left);
 	} while (count >= n);
 	CHECK(n > 10);
 	fprintf(stderr, "%s%s: %lu allocations\n", image, opt->overlay ? ", overlay" : "", n - 1);
@@ -379,8 +437,12 @@ int main(void)
 	each_allocation_fails("disk.img", &ram, false);
 	each_allocation_fails("disk.img", &overlay, false);
 	each_allocation_fails("disk.img", &overlay, true);
-	unlink("disk.img");
 	unlink("changes");
+	make_qcow2("over.qcow2", "disk.img");
+	each_allocation_fails("over.qcow2", &plain, false);
+	each_allocation_fails("over.qcow2", &ram, false);
+	unlink("over.qcow2");
+	unlink("disk.img");
 	CHECK(chdir("..") == 0 && rmdir(dir) == 0);
 	return 0;
 }
