@@ -75,3 +75,197 @@ while done < len(chunks):
     open(out if n == 1 else out[:-2] + "%02d" % n, "wb").write(s.f)
 PY
 }
+
+# make_aff4 OUT RAW METHOD [OPTION...]: AFF4 v1.0, its streams packed by snappy, lz4, zlib, deflate or
+# none. Ranges of zeros, of 0xff and of the text that stands for what cannot be read are not stored.
+# Options: stream (no map), stripes=N (several volumes, OUT with _1 before its suffix), zip64 (64-bit
+# records), deflate (small members packed), chunk=BYTES, per=CHUNKS, gaps (zeros are not in the map),
+# reversed (the map is out of order), unpadded (the last chunk is), big (a map of many small entries).
+make_aff4() {
+	python3 - "$@" <<'PY'
+import hashlib, struct, sys, uuid, zlib
+out, raw, method, *rest = sys.argv[1:]
+opt = dict((o.split("=") + ["1"])[:2] for o in rest)
+chunk, per, stripes = int(opt.get("chunk", 32768)), int(opt.get("per", 16)), int(opt.get("stripes", 1))
+disk = open(raw, "rb").read()
+
+def matches(d):
+    """Literals, then matches of at least 8 bytes as (offset, length)."""
+    seen, lit, i, res = {}, 0, 0, []
+    while i + 8 <= len(d) - 16:
+        j = seen.get(d[i:i + 8])
+        seen[d[i:i + 8]] = i
+        if j is None or i - j > 65535:
+            i += 1
+            continue
+        n = 8
+        while i + n < len(d) - 16 and d[j + n] == d[i + n]:
+            n += 1
+        res.append((d[lit:i], i - j, n))
+        i += n
+        lit = i
+    return res, d[lit:]
+
+def snappy(d):
+    n, r = len(d), bytearray()
+    while n > 127:
+        r.append(n & 127 | 128)
+        n >>= 7
+    r.append(n)
+    def literal(b):
+        if b:
+            r.extend(struct.pack("<BH", 61 << 2, len(b) - 1) + b if len(b) <= 65536 else
+                     struct.pack("<BI", 63 << 2, len(b) - 1) + b)
+    seqs, tail = matches(d)
+    for lit, off, n in seqs:
+        literal(lit)
+        while n:
+            k = min(n, 64)
+            r.extend(struct.pack("<BH", (k - 1) << 2 | 2, off))
+            n -= k
+    literal(tail)
+    return bytes(r)
+
+def lz4(d):
+    r = bytearray()
+    def count(n):
+        n -= 15
+        while n >= 255:
+            r.append(255)
+            n -= 255
+        r.append(n)
+    def seq(lit, off, n):
+        m = n - 4 if n else 0
+        r.append(min(len(lit), 15) << 4 | min(m, 15))
+        if len(lit) >= 15:
+            count(len(lit))
+        r.extend(lit)
+        if n:
+            r.extend(struct.pack("<H", off))
+            if m >= 15:
+                count(m)
+    seqs, tail = matches(d)
+    for s in seqs:
+        seq(*s)
+    seq(tail, 0, 0)
+    return bytes(r)
+
+def deflate(d):
+    c = zlib.compressobj(6, zlib.DEFLATED, -15)
+    return c.compress(d) + c.flush()
+
+pack = {"snappy": snappy, "lz4": lz4, "zlib": zlib.compress, "deflate": deflate, "none": None}[method]
+uri = {"snappy": "http://code.google.com/p/snappy/", "lz4": "https://code.google.com/p/lz4/",
+       "zlib": "https://www.ietf.org/rfc/rfc1950.txt", "deflate": "https://tools.ietf.org/html/rfc1951"}
+
+class Zip:
+    def __init__(self, comment):
+        self.f, self.central, self.n, self.comment = bytearray(), bytearray(), 0, comment
+    def add(self, name, data, small=True):
+        name, crc, size = name.encode(), zlib.crc32(data), len(data)
+        small = small and "deflate" in opt
+        data = deflate(data) if small else data
+        at, how = len(self.f), 8 if small else 0
+        self.f += struct.pack("<4sHHHHHIIIHH", b"PK\3\4", 45, 0, how, 0, 0, crc, len(data), size, len(name), 0)
+        self.f += name + data
+        if "zip64" in opt:
+            extra = struct.pack("<HHIHHQQQ", 0x7777, 4, 0, 1, 24, size, len(data), at)
+            sizes = 0xffffffff, 0xffffffff
+            where = 0xffffffff
+        else:
+            extra, sizes, where = b"", (len(data), size), at
+        self.central += struct.pack("<4sHHHHHHIIIHHHHHII", b"PK\1\2", 45, 45, 0, how, 0, 0, crc, *sizes,
+                                    len(name), len(extra), 0, 0, 0, 0, where) + name + extra
+        self.n += 1
+    def end(self):
+        at, size, n = len(self.f), len(self.central), self.n
+        self.f += self.central
+        if "zip64" in opt:
+            rec = len(self.f)
+            self.f += struct.pack("<4sQHHIIQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, n, n, size, at)
+            self.f += struct.pack("<4sIQI", b"PK\6\7", 0, rec, 1)
+            at = size = 0xffffffff
+            n = 0xffff
+        self.f += struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, n, n, size, at, len(self.comment)) + self.comment
+        return bytes(self.f)
+
+def kind(b):
+    text = (b"UNREADABLEDATA" * (len(b) // 14 + 1))[:len(b)]
+    if not any(b):
+        return "Zero"
+    return "SymbolicStreamFF" if b == b"\xff" * len(b) else "UnreadableData" if b == text else None
+
+image, themap = "aff4://" + str(uuid.uuid4()), "aff4://" + str(uuid.uuid4())
+volumes = ["aff4://" + str(uuid.uuid4()) for _ in range(stripes)]
+streams = ["aff4://" + str(uuid.uuid4()) for _ in range(stripes)]
+data, entries = [bytearray() for _ in range(stripes)], []
+ids = streams[:1] + ["http://aff4.org/Schema#" + k for k in ("Zero", "SymbolicStreamFF", "UnreadableData")] + streams[1:]
+piece = int(opt.get("piece", 65536))
+for n, off in enumerate(range(0, len(disk), piece)):
+    b = disk[off:off + piece]
+    k = kind(b) if "stream" not in opt else None
+    if k == "Zero" and "gaps" in opt:
+        continue
+    if k:
+        # The text begins again at each MiB.
+        entries.append((off, len(b), 0 if k == "UnreadableData" else off, ids.index("http://aff4.org/Schema#" + k)))
+        continue
+    s = n % stripes
+    entries.append((off, len(b), len(data[s]), ids.index(streams[s])))
+    data[s] += b
+if "reversed" in opt:
+    entries.reverse()
+
+def member(urn):
+    return urn.replace("://", "%3A%2F%2F")
+
+for v in range(stripes):
+    z, d, ttl = Zip(volumes[v].encode()), data[v], []
+    z.add("container.description", volumes[v].encode())
+    z.add("version.txt", b"major=1\nminor=0\ntool=lib-forensic.sh\n")
+    chunks = [bytes(d[i:i + chunk]) for i in range(0, len(d), chunk)]
+    for b in range(0, len(chunks), per):
+        bevy, index = bytearray(), bytearray()
+        for c in chunks[b:b + per]:
+            if "unpadded" not in opt:
+                c = c.ljust(chunk, b"\0")
+            p = pack(c) if pack else c
+            p = p if len(p) < chunk - 16 else c
+            index += struct.pack("<QI", len(bevy), len(p))
+            bevy += p
+        z.add(member(streams[v]) + "/%08d" % (b // per), bytes(bevy), False)
+        z.add(member(streams[v]) + "/%08d.index" % (b // per), bytes(index))
+    if "stream" not in opt:
+        z.add(member(themap) + "/map", b"".join(struct.pack("<QQQI", *e) for e in entries))
+        z.add(member(themap) + "/idx", ("\n".join(ids) + "\n").encode())
+    ttl.append("""@prefix rdf: <http://www.w3.org/1999/02/22-rdf-syntax-ns#> .
+@prefix xsd:   <http://www.w3.org/2001/XMLSchema#> .
+@prefix : <%s> .
+# a comment; with "punctuation" . in it
+@prefix aff4:  <http://aff4.org/Schema#>.
+
+:       a                  aff4:ZipVolume ;
+        aff4:stored        "a.aff4", 'b\\'c', \"\"\"long "text"
+of lines\"\"\"@en ;; .
+<%s> a aff4:ContiguousImage , aff4:DiskImage,aff4:Image ;
+        aff4:dataStream    <%s> ;
+        aff4:hash "%s"^^aff4:SHA1, "%s"^^aff4:MD5 ,"00"^^aff4:blockMapHashSHA512 ;
+        aff4:size          "%d"^^xsd:long ;
+        aff4:stored        : .
+""" % (volumes[v], image, streams[0] if "stream" in opt else themap, hashlib.sha1(disk).hexdigest(),
+       hashlib.md5(disk).hexdigest(), len(disk)))
+    if "stream" not in opt:
+        ttl.append("<%s> a aff4:Map ; aff4:mapGapDefaultStream aff4:Zero ; aff4:size %d .\n" % (themap, len(disk)))
+    for i, s in enumerate(streams):
+        ttl.append("<%s> a aff4:ImageStream ; aff4:stored <%s> " % (s, volumes[i]))
+        if i == v:
+            ttl.append("; aff4:chunkSize \"%d\"^^xsd:int ; aff4:chunksInSegment %d ; aff4:size \"%d\"^^xsd:long " %
+                       (chunk, per, len(d)))
+            if pack:
+                ttl.append("; aff4:compressionMethod <%s> " % uri[method])
+        ttl.append(".\n")
+    z.add("information.turtle", "".join(ttl).encode())
+    name = out if stripes == 1 else out.replace(".aff4", "_%d.aff4" % (v + 1))
+    open(name, "wb").write(z.end())
+PY
+}
