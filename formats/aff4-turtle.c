@@ -16,6 +16,7 @@
 /* A disk image has hundreds of lines; more would be a burden. */
 #define TRIPLES_MAX  16384u
 #define ARENA_MAX    ((size_t)16 << 20)
+#define GROWTH       16u /* of the text, at most, when prefixes are written out */
 #define PREFIXES_MAX 64u
 #define URI_MAX      1024u
 
@@ -41,7 +42,7 @@ static char *room(struct parser *ps, size_t len)
 {
 	struct aff4_graph *g = ps->g;
 
-	if (len >= ARENA_MAX || g->used > ARENA_MAX - len - 1)
+	if (len >= g->room || g->used > g->room - len - 1)
 		return NULL;
 	return g->arena + g->used;
 }
@@ -267,7 +268,9 @@ int aff4_graph_parse(const char *bytes, size_t len, struct aff4_graph *g, struct
 {
 	struct parser ps = {.start = bytes, .p = bytes, .end = bytes + len, .g = g};
 
-	*g = (struct aff4_graph){.arena = malloc(ARENA_MAX)};
+	*g = (struct aff4_graph){
+		.room = (size_t)min64(ARENA_MAX, GROWTH * (uint64_t)len + URI_MAX)};
+	g->arena = malloc(g->room);
 	if (!g->arena)
 		return err_set(err, ENOMEM, "no memory");
 	for (skip_space(&ps); ps.p < ps.end; skip_space(&ps))

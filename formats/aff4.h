@@ -57,7 +57,7 @@ struct aff4_graph {
 	struct aff4_triple *triples;
 	size_t count;
 	char *arena;
-	size_t used;
+	size_t used, room;
 };
 
 int aff4_graph_parse(const char *text, size_t len, struct aff4_graph *g, struct platter_error *err);
