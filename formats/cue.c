@@ -47,9 +47,11 @@ static int open_file(struct image *image, const struct cue_file *f, struct dev *
 	return r;
 }
 
-static bool same_layout(const struct cd_layout *a, const struct cd_layout *b)
+/* Whether the pregap of b, between the two, can be part of a. */
+static bool same_kind(const struct cue_track *a, const struct cue_track *b)
 {
-	return a->stored == b->stored && a->audio == b->audio;
+	return a->layout.stored == b->layout.stored && a->layout.audio == b->layout.audio &&
+	       a->session == b->session;
 }
 
 /* Where a track takes over from the one before it in its file. */
@@ -89,10 +91,9 @@ static int add_track(struct cue *cue, struct cd_disc *disc, int i, struct dev *f
 		               cue->files[track->file].name, (unsigned long long)samples->length);
 	length = samples->length - off;
 	if (i + 1 < cue->ntracks && next->file == track->file)
-		length = min64(length, stored * ((same_layout(&track->layout, &next->layout)
-		                                          ? next->index1
-		                                          : begins(next)) -
-		                                 track->index1));
+		length = min64(length,
+		               stored * ((same_kind(track, next) ? next->index1 : begins(next)) -
+		                         track->index1));
 	r = cd_disc_track(disc, track->number, track->session, track->layout.audio,
 	                  place->address + track->index1, err);
 	return r ? r : cd_disc_piece(disc, file, samples->off + off, length, &track->layout, err);

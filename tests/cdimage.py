@@ -123,3 +123,96 @@ def aiff(data, bits=16):
     chunks = b"COMM" + struct.pack(">I", len(comm)) + comm
     chunks += b"SSND" + struct.pack(">III", len(data) + 12, 4, 0) + b"skip" + swap(data)
     return b"FORM" + struct.pack(">I", len(chunks) + 4) + b"AIFF" + chunks
+
+
+NRG_MODES = {("mode1", 2048): 0, ("mode2", 2048): 2, ("mode2", 2336): 3, ("mode1", 2352): 5, ("mode2", 2352): 6,
+             ("audio", 2352): 7, ("mode1", 2448): 15, ("audio", 2448): 16, ("mode2", 2448): 17}
+
+
+def nrg(path, sessions, old=False, tao=False, end=b"END!\0\0\0\0"):
+    """sessions: lists of (kind, sector size, address, pregap bytes, data bytes)."""
+    data, chain, number = b"", b"", 1
+    word = ">I" if old else ">Q"
+
+    def cue(track, index, sector):
+        where = bytes([0, *map(bcd, msf(sector + 150))]) if old else struct.pack(">i", sector)
+        return struct.pack("BBBB", 0x41, track, index, 0) + where
+
+    def chunk(name, body):
+        return name + struct.pack(">I", len(body)) + body
+
+    for tracks in sessions:
+        cues, dao, etn, first = cue(0, 0, tracks[0][2] - 150), b"", b"", number
+        for kind, size, address, pregap, body in tracks:
+            mode = NRG_MODES[kind, size]
+            at = [len(data), len(data) + len(pregap), len(data) + len(pregap) + len(body)]
+            dao += bytes(12) + struct.pack(">HBBH", size, mode, 0, 1) + b"".join(struct.pack(word, o) for o in at)
+            etn += struct.pack(word, at[1]) + struct.pack(word, len(body)) + struct.pack(">II", mode, address)
+            etn += bytes(4 if old else 8)
+            cues += cue(bcd(number), 0, address - len(pregap) // size) + cue(bcd(number), 1, address)
+            data += pregap + body
+            number += 1
+        cues += cue(0xaa, 1, address + len(body) // size)
+        head = struct.pack("<I", 22 + len(dao)) + bytes(14) + struct.pack(">HBB", 1, first, number - 1)
+        if tao:
+            chain += chunk(b"ETNF" if old else b"ETN2", etn)
+        else:
+            chain += chunk(b"CUES" if old else b"CUEX", cues) + chunk(b"DAOI" if old else b"DAOX", head + dao)
+        chain += chunk(b"SINF", struct.pack(">I", len(tracks)))
+    chain += chunk(b"MTYP", struct.pack(">I", 1)) + end
+    footer = (b"NERO" if old else b"NER5") + struct.pack(word, len(data))
+    write(path, data, chain, footer)
+
+
+MDS_MODES = {"audio": 0xA9, "mode1": 0xAA, "mode2": 0xAB, "form1": 0xAC, "form2": 0xAD, "dvd": 0x02}
+
+
+def mds(path, sessions, medium=0, name="*.mdf", wide=False, version=b"\1\3", files=None):
+    """sessions: lists of (kind, sector size, address, offset in the .mdf, sectors). files: names of a DVD's."""
+    blocks, extras, number = [], [], 1
+    nblocks = sum(len(t) + 3 for t in sessions)
+    sessions_at, blocks_at = 88, 88 + 24 * len(sessions)
+    extras_at = blocks_at + 80 * nblocks
+    footers_at = extras_at + 8 * nblocks
+    files = files or [name]
+    names_at = footers_at + 16 * len(files)
+    heads, names, footers = b"", b"", b""
+    for f in files:
+        footers += struct.pack("<IIII", names_at + len(names), wide, 0, 0)
+        names += (f + "\0").encode("utf-16-le" if wide else "ascii")
+    for i, tracks in enumerate(sessions):
+        heads += struct.pack("<iiHBBHHII", 0, 0, i + 1, len(tracks) + 3, 3, number, number + len(tracks) - 1, 0,
+                             blocks_at + 80 * len(blocks))
+        for point in (0xa0, 0xa1, 0xa2):
+            blocks.append(struct.pack("<BBBBB", 0, 0, 0x14, 0, point).ljust(80, b"\0"))
+            extras.append(bytes(8))
+        for kind, size, address, off, count in tracks:
+            extra = count if medium >= 0x10 else extras_at + 8 * len(blocks)
+            b = struct.pack("<BBBBB7xIH18xIQII24x", MDS_MODES[kind], 8 if size == 2448 else 0, 0x14, 0, number, extra,
+                            size, address, off, len(files), footers_at)
+            blocks.append(b)
+            extras.append(struct.pack("<II", 0, count))
+            number += 1
+    head = b"MEDIA DESCRIPTOR" + version + struct.pack("<HH", medium, len(sessions))
+    head = head.ljust(80, b"\0") + struct.pack("<II", sessions_at, 0)
+    write(path, head, heads, *blocks, *extras, footers, names)
+
+
+def ccd(path, sessions, end="\r\n"):
+    """sessions: (lead-out, lists of (kind, address, index 0 or None, index 1))."""
+    entries, tracks, number = [], [], 1
+    for s, (out, listed) in enumerate(sessions, 1):
+        for point, plba in ((0xa0, 4350), (0xa1, 4350), (0xa2, out)):
+            entries.append((s, point, 4, plba))
+        for kind, address, index0, index1 in listed:
+            entries.append((s, number, 0 if kind == "audio" else 4, address))
+            tracks += [f"[TRACK {number}]", f"MODE={ {'audio': 0, 'mode1': 1, 'mode2': 2}[kind] }"]
+            tracks += [f"INDEX 0={index0}"] if index0 is not None else []
+            tracks += [f"INDEX 1={index1}"]
+            number += 1
+    lines = ["[CloneCD]", "Version=3", "[Disc]", f"TocEntries={len(entries)}", f"Sessions={len(sessions)}",
+             "DataTracksScrambled=0", "CDTextLength=0", "[Session 1]", "PreGapMode=1"]
+    for i, (s, point, control, plba) in enumerate(entries):
+        lines += [f"[Entry {i}]", f"Session={s}", f"Point=0x{point:02x}", "ADR=0x01", f"Control=0x{control:02x}",
+                  "TrackNo=0", "ALBA=-150", "Zero=0", "PMin=0", "PSec=2", "PFrame=0", f"PLBA={plba}"]
+    write(path, (end.join(lines + tracks) + end).encode())

@@ -9,7 +9,7 @@
 requires_fuse
 requires python3 bchunk
 
-py <<'PY' || fail "making the images"
+py <<'PY'
 import cdimage as cd
 s = 2352
 pcm = cd.noise(160 * s)

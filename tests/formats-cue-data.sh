@@ -10,7 +10,7 @@ requires_fuse
 requires xorriso python3 bchunk
 
 small_iso disc.iso
-py <<'PY' || fail "making the images"
+py <<'PY'
 import cdimage as cd
 iso = cd.read("disc.iso")
 m1, m2, mixed = cd.raw(iso), cd.raw(iso, "mode2"), cd.raw(iso, "mixed")

@@ -8,7 +8,7 @@
 requires python3
 
 head -c $((2352 * 100)) /dev/zero >x.bin
-py <<'PY' || fail "making the files"
+py <<'PY'
 import cdimage as cd
 cd.write("mono.wav", cd.wave(cd.noise(2352), channels=1))
 cd.write("fast.wav", cd.wave(cd.noise(2352), rate=48000))

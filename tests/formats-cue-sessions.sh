@@ -25,10 +25,11 @@ cat s2.iso >>grown.iso
 mkdir 3
 echo alone >3/alone
 genisoimage -quiet -R -C 0,11600 -o extra.iso 3 2>log || fail "$(cat log)"
-py "$n" "$second" <<'PY' || fail "making the images"
-import sys
+export n second
+py <<'PY'
+import os
 import cdimage as cd
-n, second = map(int, sys.argv[1:])
+n, second = int(os.environ["n"]), int(os.environ["second"])
 s1, s2, extra = cd.read("s1.iso"), cd.read("s2.iso"), cd.read("extra.iso")
 cd.write("raw.bin", *cd.raw(s1), *cd.raw(s2, "mode1", second))
 time = "%02d:%02d:%02d" % cd.msf(n)
