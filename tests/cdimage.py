@@ -216,3 +216,55 @@ def ccd(path, sessions, end="\r\n"):
         lines += [f"[Entry {i}]", f"Session={s}", f"Point=0x{point:02x}", "ADR=0x01", f"Control=0x{control:02x}",
                   "TrackNo=0", "ALBA=-150", "Zero=0", "PMin=0", "PSec=2", "PFrame=0", f"PLBA={plba}"]
     write(path, (end.join(lines + tracks) + end).encode())
+
+
+def lz4(data):
+    """An LZ4 block (lz4_Block_format.md), packed with little effort: the nearest match counts."""
+    def length(n):
+        return b"" if n < 15 else b"\xff" * ((n - 15) // 255) + bytes([(n - 15) % 255])
+
+    out, seen, start, i = b"", {}, 0, 0
+    while i < len(data) - 12:
+        at = seen.get(data[i:i + 4])
+        seen[data[i:i + 4]] = i
+        if at is None or i - at > 65535:
+            i += 1
+            continue
+        n = 4
+        while i + n < len(data) - 5 and data[at + n] == data[i + n]:
+            n += 1
+        out += bytes([min(i - start, 15) << 4 | min(n - 4, 15)]) + length(i - start) + data[start:i]
+        out += struct.pack("<H", i - at) + length(n - 4)
+        i += n
+        start = i
+    return out + bytes([min(len(data) - start, 15) << 4]) + length(len(data) - start) + data[start:]
+
+
+def deflate(data):
+    import zlib
+    c = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return c.compress(data) + c.flush()
+
+
+def cso(path, data, block=2048, version=1, magic=b"CISO", shift=0, fill=False, header=24):
+    """Each block packed where that is shorter; in version 2 by whichever is shortest. fill: the last
+    block is filled up with zeros."""
+    index, out = [], b""
+    n = (len(data) + block - 1) // block
+    first = -(-(24 + 4 * (n + 1)) >> shift) << shift
+    for i in range(0, len(data), block):
+        b = data[i:i + block]
+        if fill:
+            b = b.ljust(block, b"\0")
+        tries = [(len(b), 0 if version == 2 else 1, b)]
+        if magic == b"CISO":
+            tries.append((len(deflate(b)), 0, deflate(b)))
+        if magic == b"ZISO" or version == 2:
+            tries.append((len(lz4(b)), version == 2, lz4(b)))
+        _, bit, stored = min(tries)
+        index.append((first + len(out)) >> shift | bit << 31)
+        out += stored
+        out += b"P" * (-(first + len(out)) % (1 << shift))
+    index.append((first + len(out)) >> shift)
+    head = magic + struct.pack("<IQIBBH", header, len(data), block, version, shift, 0)
+    write(path, (head + struct.pack("<%dI" % len(index), *index)).ljust(first, b"p"), out)

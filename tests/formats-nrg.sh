@@ -59,7 +59,7 @@ bad("none.nrg", at, b"DAOY")
 cd.nrg("small.nrg", [[("mode1", 2352, 0, b"x" * 2352, j(m1[:4])), ("audio", 2352, 4, b"", one[:4704])]])
 cd.nrg("oldsmall.nrg", [[("mode2", 2336, 0, b"", j(s[16:] for s in m2[:4]))]], old=True, tao=True)
 PY
-for image in [a-g][01][dt]ao.nrg; do
+for image in [a-g]0dao.nrg [a-g]1tao.nrg a1dao.nrg d0tao.nrg; do
 	same_disk "$image" disc.iso
 done
 nrg2iso a0dao.nrg got.iso >log 2>&1 || fail "nrg2iso: $(cat log)"
