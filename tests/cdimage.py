@@ -268,3 +268,47 @@ def cso(path, data, block=2048, version=1, magic=b"CISO", shift=0, fill=False, h
     index.append((first + len(out)) >> shift)
     head = magic + struct.pack("<IQIBBH", header, len(data), block, version, shift, 0)
     write(path, (head + struct.pack("<%dI" % len(index), *index)).ljust(first, b"p"), out)
+
+
+def ecm_record(kind, count, end=False):
+    n = 0xffffffff if end else count - 1
+    out = [kind | (n & 31) << 2]
+    n >>= 5
+    while n:
+        out[-1] |= 128
+        out.append(n & 127)
+        n >>= 7
+    return bytes(out)
+
+
+def ecm(path, raw_sectors, tail=b"", end=True, check=True):
+    """ECM of raw sectors (those that begin with a sync are taken for sound) or strings of bytes."""
+    records = []  # [type, count, bytes]
+    total = 0
+
+    def put(kind, count, data):
+        if records and records[-1][0] == kind:
+            records[-1][1] += count
+            records[-1][2].append(data)
+        else:
+            records.append([kind, count, [data]])
+
+    for s in raw_sectors:
+        if len(s) == 2352 and s[:12] == SYNC and s[15] == 1:
+            put(1, 1, s[12:15] + s[16:2064])
+        elif len(s) == 2352 and s[:12] == SYNC and s[15] == 2 and s[18] & 0x20:
+            put(0, 16, s[:16])
+            put(3, 1, s[20:2348])
+        elif len(s) == 2352 and s[:12] == SYNC and s[15] == 2:
+            put(0, 16, s[:16])
+            put(2, 1, s[20:2072])
+        elif len(s) == 2336:
+            put(3 if s[2] & 0x20 else 2, 1, s[4:2332] if s[2] & 0x20 else s[4:2056])
+        elif s:
+            put(0, len(s), s)
+    out = [b"ECM\0"]
+    for kind, count, data in records:
+        out += [ecm_record(kind, count), *data]
+    if end:
+        out.append(ecm_record(0, 0, True))
+    write(path, *out, edc(b"".join(raw_sectors)) if check else bytes(4), tail)
