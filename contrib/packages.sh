@@ -39,6 +39,9 @@ bchunk:bchunk toc2cue:cdrdao xz:xz-utils zstd:zstd tar:tar bsdtar:libarchive-too
 xz:xz-utils xzcat:xz-utils zstd:zstd lz4:lz4 bzip2:bzip2 gzip:gzip pixz:pixz pbzip2:pbzip2 tar:tar bsdtar:libarchive-tools
 bchunk:bchunk toc2cue:cdrdao nrg2iso:nrg2iso mdf2iso:mdf2iso ccd2iso:ccd2iso
 xz:xz-utils zstd:zstd tar:tar bsdtar:libarchive-tools
+xz:xz-utils xzcat:xz-utils zstd:zstd lz4:lz4 bzip2:bzip2 gzip:gzip pixz:pixz pbzip2:pbzip2
+img2simg:android-sdk-libsparse-utils simg2img:android-sdk-libsparse-utils partclone.ext4:partclone
+partclone.fat:partclone partclone.restore:partclone ntfsclone:ntfs-3g ntfscp:ntfs-3g tar:tar bsdtar:libarchive-tools
 '
 
 # Administrators' tools are not in an ordinary user's path on Debian.

@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * partclone's images of a filesystem, versions 0001 and 0002: IMAGE_FORMATS.md of partclone.
+ *
+ * A header, a bitmap of the blocks that are in use, and these blocks in a row, with a checksum
+ * behind every so many of them. Blocks that are not in use read as zeros. So the place of a block
+ * is found by counting the bits before its own: counts of every GROUP bytes of the bitmap are kept,
+ * and the bits of one group are counted each time. Counting goes on from where it stopped, as far
+ * as somebody needs; bitmaps of some size are counted at open, which tells damage soon.
+ *
+ * The checksums of 0002 (and of its header and bitmap) are plain CRC32 without the final
+ * inversion. Those of the data are not looked at: 0001 never reset them, so that they cannot be
+ * checked at random, and blocks are served from the file as they are.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "cache.h"
+#include "drivers.h"
+#include "ondisk.h"
+
+/* Version 0001. */
+struct image_desc_v1 {
+	uint8_t magic[15];  /* +0x00 */
+	uint8_t fs[15];     /* +0x0f */
+	uint8_t version[4]; /* +0x1e "0001" */
+	uint8_t padding[2]; /* +0x22 */
+	le32 block_size;    /* +0x24 */
+	le64 device_size;   /* +0x28 */
+	le64 totalblock;    /* +0x30 */
+	le64 usedblocks;    /* +0x38 by the filesystem's own account */
+	uint8_t buff[4096]; /* +0x40 */
+};
+
+struct image_desc_v2 {
+	uint8_t magic[16];        /* +0x00 */
+	uint8_t ptc_version[14];  /* +0x10 */
+	uint8_t version[4];       /* +0x1e "0002" */
+	le16 endianess;           /* +0x22 */
+	uint8_t fs[16];           /* +0x24 */
+	le64 device_size;         /* +0x34 */
+	le64 totalblock;          /* +0x3c */
+	le64 usedblocks;          /* +0x44 by the filesystem's own account */
+	le64 used_bitmap;         /* +0x4c by the bitmap */
+	le32 block_size;          /* +0x54 */
+	le32 feature_size;        /* +0x58 of the rest, the CRC not included */
+	le16 image_version;       /* +0x5c */
+	le16 cpu_bits;            /* +0x5e */
+	le16 checksum_mode;       /* +0x60 */
+	le16 checksum_size;       /* +0x62 */
+	le32 blocks_per_checksum; /* +0x64 */
+	uint8_t reseed_checksum;  /* +0x68 */
+	uint8_t bitmap_mode;      /* +0x69 */
+	le32 crc;                 /* +0x6a */
+};
+
+_Static_assert(sizeof(struct image_desc_v1) == 4160, "IMAGE_FORMATS.md, 0001");
+_Static_assert(sizeof(struct image_desc_v2) == 110, "IMAGE_FORMATS.md, 0002");
+
+#define ENDIAN_LITTLE 0xc0de
+#define ENDIAN_BIG    0xdec0
+#define BITMAP_NONE   0
+#define BITMAP_BIT    1
+#define BITMAP_BYTE   8
+
+static const char magic[15] = "partclone-image", bitmap_magic[8] = "BiTmAgIc";
+
+/* A partclone block is a filesystem's: XFS and NTFS go furthest. */
+#define BLOCK_MAX (2u << 20)
+
+/* 16 TiB in blocks of 4 KiB, for a bitmap of bits. */
+#define BITMAP_MAX ((uint64_t)512 << 20)
+
+/* So much is counted at open. */
+#define COUNT_AT_OPEN ((uint64_t)64 << 20)
+
+/* Bytes of the bitmap that are counted together, and that are read at a time to count. */
+#define GROUP      ((size_t)16 << 10)
+#define READ_BYTES ((size_t)256 << 10)
+
+/* Groups that one run of unused blocks is followed through; who needs more asks again. */
+#define FOLLOW 64
+
+struct partclone {
+	struct dev *file;
+	struct cache *cache;
+	uint64_t size, total; /* of the disk in bytes; blocks with a bit */
+	uint64_t used;        /* as the header has it, UINT64_MAX: it does not */
+	uint32_t block;
+	uint8_t bits;           /* of the bitmap per block: 1 or 8; 0: all blocks are there */
+	uint64_t bitmap, bytes; /* where it stands and how long it is */
+	uint64_t data;
+	uint32_t sum, per_sum; /* bytes of a checksum, and blocks before it; 0: none */
+
+	pthread_mutex_t lock; /* of what follows */
+	uint64_t *counts;     /* used blocks before each group, and in all */
+	uint64_t counted;     /* groups */
+	uint32_t crc;         /* of them */
+};
+
+/* ---- the bitmap ---- */
+
+static uint64_t groups(const struct partclone *p)
+{
+	return (p->bytes + GROUP - 1) / GROUP;
+}
+
+/* Whether block i of a group is in use. In a bitmap of bytes only 1 means that. */
+static bool is_used(const struct partclone *p, const uint8_t *group, size_t i)
+{
+	return p->bits == 8 ? group[i] == 1 : group[i / 8] >> i % 8 & 1;
+}
+
+/* Used blocks among the first n of a group. */
+static uint64_t count_used(const struct partclone *p, const uint8_t *group, size_t n)
+{
+	uint64_t count = 0, word;
+	size_t i = 0;
+
+	for (; p->bits == 1 && n - i >= 64; i += 64) {
+		memcpy(&word, group + i / 8, sizeof word);
+		count += (uint64_t)__builtin_popcountll(word);
+	}
+	for (; i < n; i++)
+		count += is_used(p, group, i);
+	return count;
+}
+
+/* Blocks of group g, the last of which may not be full. */
+static size_t group_blocks(const struct partclone *p, uint64_t g)
+{
+	uint64_t per = GROUP * 8 / p->bits;
+
+	return (size_t)min64(per, p->total - g * per);
+}
+
+static int count_more(struct partclone *p, uint8_t *buf)
+{
+	uint64_t at = p->counted * GROUP;
+	size_t n = (size_t)min64(READ_BYTES, p->bytes - at);
+	int r = dev_pread(p->file, buf, n, p->bitmap + at);
+
+	if (r)
+		return r;
+	p->crc = (uint32_t)crc32_z(p->crc, buf, n);
+	for (size_t i = 0; i < n; i += GROUP, p->counted++)
+		p->counts[p->counted + 1] =
+			p->counts[p->counted] + count_used(p, buf + i, group_blocks(p, p->counted));
+	return 0;
+}
+
+/* Know p->counts[g]. */
+static int count_up_to(struct partclone *p, uint64_t g)
+{
+	uint8_t *buf = NULL;
+	int r = 0;
+
+	pthread_mutex_lock(&p->lock);
+	if (p->counted < g) {
+		buf = malloc(READ_BYTES);
+		r = buf ? 0 : -ENOMEM;
+	}
+	while (!r && p->counted < g)
+		r = count_more(p, buf);
+	pthread_mutex_unlock(&p->lock);
+	free(buf);
+	return r;
+}
+
+/* ---- the map ---- */
+
+/* Blocks behind block i of group g that are not in use, that one included. */
+static int follow_unused(struct partclone *p, uint64_t g, size_t i, uint64_t *blocks)
+{
+	uint64_t from = g;
+	int r = 0;
+
+	for (*blocks = 0; !r && g < groups(p) && g - from < FOLLOW; g++, i = 0) {
+		size_t n = group_blocks(p, g), start = i;
+		const struct cache_chunk *group;
+
+		r = run_table(p->cache, p->file, p->bitmap + g * GROUP,
+		              (size_t)min64(GROUP, p->bytes - g * GROUP), &group);
+		if (r)
+			break;
+		while (i < n && !is_used(p, group->data, i))
+			i++;
+		cache_put(p->cache, group);
+		*blocks += i - start;
+		if (i < n)
+			break;
+	}
+	return r;
+}
+
+/* Number `index` of the stored blocks, and so many behind it up to a checksum. */
+static void set_stored(const struct partclone *p, uint64_t index, uint64_t blocks, uint32_t skip,
+                       struct run *run)
+{
+	run->kind = RUN_RAW;
+	run->dev = p->file;
+	run->offset = p->data + index * p->block + skip;
+	if (p->per_sum) {
+		run->offset += index / p->per_sum * p->sum;
+		blocks = min64(blocks, p->per_sum - index % p->per_sum);
+	}
+	run->length = blocks * p->block - skip;
+}
+
+static int map_block(struct partclone *p, uint64_t block, uint32_t skip, struct run *run)
+{
+	uint64_t per = GROUP * 8 / p->bits, g = block / per, blocks = 0, index;
+	const struct cache_chunk *group;
+	size_t first = (size_t)(block % per), n = group_blocks(p, g);
+	int r = run_table(p->cache, p->file, p->bitmap + g * GROUP,
+	                  (size_t)min64(GROUP, p->bytes - g * GROUP), &group);
+
+	if (r)
+		return r;
+	while (first + blocks < n && is_used(p, group->data, first + blocks) &&
+	       (!p->per_sum || blocks < p->per_sum))
+		blocks++;
+	index = blocks ? count_used(p, group->data, first) : 0;
+	cache_put(p->cache, group);
+	if (blocks) {
+		r = count_up_to(p, g);
+		if (!r)
+			set_stored(p, p->counts[g] + index, blocks, skip, run);
+		return r;
+	}
+	r = follow_unused(p, g, first, &blocks);
+	*run = (struct run){.kind = RUN_ZERO, .length = blocks * p->block - skip};
+	return r;
+}
+
+static int partclone_map(void *self, uint64_t node, uint64_t off, struct run *run)
+{
+	struct partclone *p = self;
+	uint64_t block = off / p->block;
+	uint32_t skip = (uint32_t)(off % p->block);
+
+	(void)node;
+	*run = (struct run){.kind = RUN_ZERO, .length = p->size - off};
+	if (block >= p->total) /* behind the filesystem */
+		return 0;
+	if (p->bits)
+		return map_block(p, block, skip, run);
+	set_stored(p, block, p->total - block, skip, run);
+	return 0;
+}
+
+/* ---- opening ---- */
+
+static int read_v1(struct partclone *p, struct platter_error *err)
+{
+	struct image_desc_v1 h;
+	uint8_t tail[8];
+
+	if (p->file->size < sizeof h || dev_pread(p->file, &h, sizeof h, 0) != 0)
+		return err_set(err, EIO, "%llu bytes, expected a header of %zu",
+		               (unsigned long long)p->file->size, sizeof h);
+	p->size = le64_get(h.device_size);
+	p->total = le64_get(h.totalblock);
+	p->block = le32_get(h.block_size);
+	p->used = UINT64_MAX;
+	p->bits = 8;
+	p->sum = 4;
+	p->per_sum = 1;
+	p->bitmap = sizeof h;
+	p->bytes = p->total;
+	if (p->bytes > BITMAP_MAX || !range_ok(p->bitmap, p->bytes + sizeof tail, p->file->size))
+		return 0; /* what is checked next */
+	p->data = p->bitmap + p->bytes + sizeof tail;
+	if (dev_pread(p->file, tail, sizeof tail, p->data - sizeof tail) != 0 ||
+	    memcmp(tail, bitmap_magic, sizeof tail) != 0)
+		return err_set(err, EIO, "bitmap: \"BiTmAgIc\" is not behind it, at %llu",
+		               (unsigned long long)(p->data - sizeof tail));
+	return 0;
+}
+
+static int check_v2(const struct image_desc_v2 *h, struct platter_error *err)
+{
+	uint32_t crc =
+		~(uint32_t)crc32_z(0, (const uint8_t *)h, offsetof(struct image_desc_v2, crc));
+	uint16_t mode = le16_get(h->checksum_mode), sum = le16_get(h->checksum_size);
+
+	if (le16_get(h->endianess) == ENDIAN_BIG)
+		return err_set(err, EOPNOTSUPP,
+		               "made on a big-endian machine, which is not supported");
+	if (le16_get(h->endianess) != ENDIAN_LITTLE)
+		return err_set(err, EIO, "byte order 0x%04x, expected 0x%04x",
+		               le16_get(h->endianess), ENDIAN_LITTLE);
+	if (le32_get(h->crc) != crc)
+		return err_set(err, EIO, "header: checksum 0x%08x, expected 0x%08x",
+		               le32_get(h->crc), crc);
+	if (le32_get(h->feature_size) != 18)
+		return err_set(err, EOPNOTSUPP, "features of %u bytes, expected 18",
+		               le32_get(h->feature_size));
+	/* Only how long they are matters. */
+	if (sum > 64 || (mode == 0) != (sum == 0) || (sum && !le32_get(h->blocks_per_checksum)))
+		return err_set(err, EIO, "checksums of %u bytes in mode %u behind every %u blocks",
+		               sum, mode, le32_get(h->blocks_per_checksum));
+	return 0;
+}
+
+static int read_v2(struct partclone *p, struct platter_error *err)
+{
+	struct image_desc_v2 h;
+	int r;
+
+	if (p->file->size < sizeof h || dev_pread(p->file, &h, sizeof h, 0) != 0)
+		return err_set(err, EIO, "%llu bytes, expected a header of %zu",
+		               (unsigned long long)p->file->size, sizeof h);
+	r = check_v2(&h, err);
+	if (r)
+		return r;
+	p->size = le64_get(h.device_size);
+	p->total = le64_get(h.totalblock);
+	p->block = le32_get(h.block_size);
+	p->used = le64_get(h.used_bitmap);
+	p->sum = le16_get(h.checksum_size);
+	p->per_sum = p->sum ? le32_get(h.blocks_per_checksum) : 0;
+	p->bitmap = sizeof h;
+	switch (h.bitmap_mode) {
+	case BITMAP_NONE:
+		p->used = p->total;
+		p->data = p->bitmap;
+		return 0;
+	case BITMAP_BIT:
+		p->bits = 1;
+		p->bytes = p->total / 8 + (p->total % 8 != 0);
+		break;
+	case BITMAP_BYTE:
+		p->bits = 8;
+		p->bytes = p->total;
+		break;
+	default:
+		return err_set(err, EOPNOTSUPP, "bitmap of kind %u, expected 0, 1 or 8",
+		               h.bitmap_mode);
+	}
+	if (p->bytes <= BITMAP_MAX)
+		p->data = p->bitmap + p->bytes + 4;
+	return 0;
+}
+
+static int check_sizes(const struct partclone *p, struct platter_error *err)
+{
+	uint64_t bytes;
+
+	if (p->block < 256 || p->block > BLOCK_MAX)
+		return err_set(err, EIO, "blocks of %u bytes, expected 256 to %u", p->block,
+		               BLOCK_MAX);
+	if (p->size > DEV_SIZE_MAX)
+		return err_set(err, EFBIG, "a disk of %llu bytes, at most %llu",
+		               (unsigned long long)p->size, (unsigned long long)DEV_SIZE_MAX);
+	if (p->total == 0 || !ckd_mul64(&bytes, p->total - 1, p->block) || bytes >= p->size)
+		return err_set(err, EIO, "%llu blocks of %u bytes on a disk of %llu bytes",
+		               (unsigned long long)p->total, p->block, (unsigned long long)p->size);
+	if (p->bytes > BITMAP_MAX)
+		return err_set(err, EFBIG, "bitmap: %llu bytes, at most %llu are supported",
+		               (unsigned long long)p->bytes, (unsigned long long)BITMAP_MAX);
+	if (p->data == 0 || p->data > p->file->size)
+		return err_set(err, EIO, "bitmap: %llu bytes at %llu pass the end of the file",
+		               (unsigned long long)p->bytes, (unsigned long long)p->bitmap);
+	return 0;
+}
+
+/* Whether so many blocks and their checksums are there. */
+static int check_end(const struct partclone *p, uint64_t used, struct platter_error *err)
+{
+	uint64_t bytes, sums = p->per_sum ? used / p->per_sum * p->sum : 0;
+
+	if (used > p->total || !ckd_mul64(&bytes, used, p->block) ||
+	    !range_ok(p->data, bytes + sums, p->file->size))
+		return err_set(err, EIO, "%llu used blocks of %u bytes pass the end of the file",
+		               (unsigned long long)used, p->block);
+	return 0;
+}
+
+static int count_now(struct partclone *p, struct platter_error *err)
+{
+	uint64_t n = groups(p);
+	le32 crc;
+	int r = count_up_to(p, n);
+
+	if (r)
+		return err_set(err, -r, "bitmap: %s", strerror(-r));
+	if (p->used == UINT64_MAX) {
+		p->used = p->counts[n];
+		return 0;
+	}
+	if (dev_pread(p->file, &crc, sizeof crc, p->data - sizeof crc) != 0 ||
+	    le32_get(crc) != ~p->crc)
+		return err_set(err, EIO, "bitmap: its checksum is wrong");
+	if (p->used != p->counts[n])
+		return err_set(err, EIO, "bitmap: %llu blocks are marked as used, expected %llu",
+		               (unsigned long long)p->counts[n], (unsigned long long)p->used);
+	return 0;
+}
+
+static int read_tables(struct partclone *p, const uint8_t version[4], struct platter_error *err)
+{
+	int r;
+
+	if (memcmp(version, "0001", 4) == 0)
+		r = read_v1(p, err);
+	else if (memcmp(version, "0002", 4) == 0)
+		r = read_v2(p, err);
+	else
+		return err_set(err, EOPNOTSUPP, "image version \"%.4s\", expected 0001 or 0002",
+		               (const char *)version);
+	if (!r)
+		r = check_sizes(p, err);
+	if (r || !p->bits)
+		return r ? r : check_end(p, p->used, err);
+	p->counts = calloc(groups(p) + 1, sizeof *p->counts);
+	if (!p->counts)
+		return err_set(err, ENOMEM, "no memory");
+	if (p->bytes <= COUNT_AT_OPEN)
+		r = count_now(p, err);
+	return r || p->used == UINT64_MAX ? r : check_end(p, p->used, err);
+}
+
+static void partclone_close(void *self)
+{
+	struct partclone *p = self;
+
+	pthread_mutex_destroy(&p->lock);
+	free(p->counts);
+	free(p);
+}
+
+static int partclone_open(struct image *image, struct platter_error *err)
+{
+	struct partclone *p;
+	uint8_t head[34];
+	int r;
+
+	if (image->file->size < sizeof head || dev_pread(image->file, head, sizeof head, 0) != 0 ||
+	    memcmp(head, magic, sizeof magic) != 0)
+		return DRIVER_NOT_MINE;
+	p = calloc(1, sizeof *p);
+	if (!p)
+		return err_set(err, ENOMEM, "no memory");
+	p->file = image->file;
+	p->cache = image->cache;
+	pthread_mutex_init(&p->lock, NULL);
+	r = read_tables(p, head + 30, err);
+	if (r) {
+		partclone_close(p);
+		return r;
+	}
+	image->self = p;
+	image->size = p->size;
+	return 0;
+}
+
+const struct format_driver format_partclone = {
+	.name = "partclone",
+	.id = 29,
+	.open = partclone_open,
+	.map = partclone_map,
+	.close = partclone_close,
+};

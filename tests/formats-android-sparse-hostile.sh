@@ -1,0 +1,11 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Android sparse images, cut at every length and damaged in many places.
+. "${srcdir:-.}/tests/lib.sh" || exit 99
+. "$srcdir/tests/lib-formats.sh" || exit 99
+requires img2simg
+
+fill raw 2000896
+img2simg raw image.simg
+head -c 3000 /dev/urandom >tail
+hostile android-sparse image.simg
