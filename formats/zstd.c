@@ -111,8 +111,12 @@ static int read_header(struct stream_in *in, struct frame *f, struct platter_err
 	return r;
 }
 
-static int skip_blocks(struct stream_in *in, const struct frame *f)
+/* Blocks of nothing, as a hole in the file would seem to hold without end. */
+#define EMPTY_MAX 1024
+
+static int skip_blocks(struct stream_in *in, const struct frame *f, struct platter_error *err)
 {
+	unsigned empty = 0;
 	uint8_t b[3];
 	int r;
 
@@ -123,6 +127,10 @@ static int skip_blocks(struct stream_in *in, const struct frame *f)
 		if (r)
 			return r;
 		size = (uint32_t)b[0] >> 3 | (uint32_t)b[1] << 5 | (uint32_t)b[2] << 13;
+		empty = size ? 0 : empty + 1;
+		if (empty > EMPTY_MAX)
+			return err_set(err, EIO, "byte %llu: more than %d empty blocks in a row",
+			               (unsigned long long)stream_in_tell(in), EMPTY_MAX);
 		/* An RLE block is one byte, to be repeated so many times. */
 		r = stream_in_skip(in, (b[0] >> 1 & 3) == 1 ? 1 : size);
 	} while (!r && !(b[0] & 1));
@@ -178,7 +186,7 @@ static int walk_frame(struct walk *w, struct platter_error *err)
 	if (!r)
 		r = note_window(w->s, &f, err);
 	if (!r)
-		r = skip_blocks(&w->in, &f);
+		r = skip_blocks(&w->in, &f, err);
 	if (r)
 		return r;
 	w->sized = w->sized && f.sized;
@@ -318,10 +326,14 @@ static int zstd_start(struct stream *s, struct stream_decoder *head,
 	return ZSTD_isError(ZSTD_DCtx_setParameter(d->z, ZSTD_d_windowLogMax, (int)log)) ? -EIO : 0;
 }
 
+/* Packed bytes that give nothing: a frame that is skipped, or a hole that seems to be of blocks. */
+#define NOTHING_MAX ((uint64_t)64 << 20)
+
 static int zstd_read(struct stream_decoder *head, uint8_t *buf, size_t len, size_t *got)
 {
 	struct zstd_decoder *d = (struct zstd_decoder *)head;
 	ZSTD_outBuffer out = {buf, len, 0};
+	uint64_t begun = stream_in_tell(&head->in);
 
 	*got = 0;
 	while (out.pos == 0) {
@@ -341,6 +353,8 @@ static int zstd_read(struct stream_decoder *head, uint8_t *buf, size_t len, size
 		}
 		if (head->in.left == 0 && out.pos == 0)
 			return -ENODATA;
+		if (stream_in_tell(&head->in) - begun > NOTHING_MAX)
+			return -EIO;
 		head->in.at += in.pos;
 		head->in.left -= in.pos;
 		d->inside = z != 0;

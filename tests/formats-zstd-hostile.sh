@@ -11,3 +11,5 @@ cat sized.zst sized.zst >two.zst
 hostile zstd sized.zst
 hostile zstd unsized.zst 1500
 hostile zstd two.zst 1500
+# What a fuzzer found.
+expect 0 "$builddir/tests/hostile-format" replay zstd "$srcdir"/tests/corpus/zstd/*
