@@ -7,5 +7,4 @@ requires img2simg
 
 fill raw 2000896
 img2simg raw image.simg
-head -c 3000 /dev/urandom >tail
 hostile android-sparse image.simg

@@ -35,7 +35,7 @@ sparse a 1 28 12 512 3 2 0xcac3 2 0 0xcac3 2 0
 refuses a "chunks of 2048 bytes or more, but the disk has 1536"
 sparse a 1 28 12 512 3 3 0xcac3 3 0
 refuses a "chunk 1 of 3, at 40: passes the end of the file"
-head -c 500 ok >cut
-refuses cut "chunk at 40: passes the end of the file"
-head -c 20 ok >cut
-refuses cut "20 bytes, expected a header of 28"
+head -c 500 ok >cut.simg
+refuses cut.simg "chunk at 40: passes the end of the file"
+head -c 20 ok >cut.simg
+refuses cut.simg "20 bytes, expected a header of 28"

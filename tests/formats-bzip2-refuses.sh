@@ -4,6 +4,7 @@
 . "${srcdir:-.}/tests/lib.sh" || exit 99
 . "$srcdir/tests/lib-formats.sh" || exit 99
 requires bzip2
+bzip2 -q -c <"$srcdir/COPYING" >library && requires_library library
 
 fill raw 2500000
 bzip2 -c raw >good.bz2

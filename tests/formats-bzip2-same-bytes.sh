@@ -6,6 +6,7 @@
 . "$srcdir/tests/lib-formats.sh" || exit 99
 requires_fuse
 requires bzip2 pbzip2
+bzip2 -q -c <"$srcdir/COPYING" >library && requires_library library
 
 fill raw 4000001
 bzip2 -1 -c raw >1.bz2

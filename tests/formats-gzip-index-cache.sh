@@ -15,11 +15,11 @@ size=$(stat -c %s disk.gz)
 
 # reads: bytes of the file that opening it reads.
 reads() {
-	strace -f -e trace=pread64 -o calls -P "$PWD/disk.gz" "$PLATTER" info "$@" disk.gz >info 2>err || fail "info"
+	strace -f -e trace=pread64 -o calls -P "$PWD/disk.gz" "$PLATTER" info disk.gz >info 2>err || fail "info"
 	awk '{ n += $NF } END { print n }' calls
 }
 kept() {
-	ls "$XDG_CACHE_HOME/platter" | grep -c index
+	find "$XDG_CACHE_HOME/platter" -name "*.index" | wc -l
 }
 right() {
 	expect 0 "$PLATTER" cat -p 0 disk.gz

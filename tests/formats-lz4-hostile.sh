@@ -4,6 +4,7 @@
 . "${srcdir:-.}/tests/lib.sh" || exit 99
 . "$srcdir/tests/lib-formats.sh" || exit 99
 requires lz4
+lz4 -q -c <"$srcdir/COPYING" >library && requires_library library
 
 lz4 -q -c -BD "$srcdir/Makefile.am" >text.lz4
 lz4 -q -c --content-size -BX "$srcdir/Makefile.am" >sized.lz4

@@ -4,6 +4,7 @@
 . "${srcdir:-.}/tests/lib.sh" || exit 99
 . "$srcdir/tests/lib-formats.sh" || exit 99
 requires lz4
+lz4 -q -c <"$srcdir/COPYING" >library && requires_library library
 
 fill raw 3000000
 lz4 -q -c -B4 -BX raw >good.lz4

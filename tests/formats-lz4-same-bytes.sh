@@ -6,6 +6,7 @@
 . "$srcdir/tests/lib-formats.sh" || exit 99
 requires_fuse
 requires lz4
+lz4 -q -c <"$srcdir/COPYING" >library && requires_library library
 
 fill raw 10000001
 for how in -B4 -B5 -B6 -B7 "-B4 -BD" "-B7 -BD" "-B4 -BX --no-frame-crc" "-B4 --content-size" "-BD --content-size" "-B65 -BX --content-size" -l; do

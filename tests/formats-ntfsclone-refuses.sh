@@ -35,13 +35,13 @@ refuses bad "a gap of 0 clusters"
 change 56 00ffffffffffffff00
 refuses bad "a gap of 72057594037927935 clusters"
 size=$(stat -c %s good)
-head -c $((size / 2)) good >cut
-refuses cut "the file ends in cluster"
-head -c 60 good >cut
-refuses cut "the file ends in cluster 0"
-head -c 56 good >cut
-refuses cut "the file ends behind cluster 0"
-head -c 40 good >cut
-refuses cut "40 bytes, expected a header of 50"
+head -c $((size / 2)) good >cut.img
+refuses cut.img "the file ends in cluster"
+head -c 60 good >cut.img
+refuses cut.img "the file ends in cluster 0"
+head -c 56 good >cut.img
+refuses cut.img "the file ends behind cluster 0"
+head -c 40 good >cut.img
+refuses cut.img "40 bytes, expected a header of 50"
 change 56 00ffffffffffffffff
 refuses bad "an image of the metadata alone"

@@ -42,12 +42,12 @@ change 111 55
 refuses bad.img "bitmap: its checksum is wrong"
 change 76 0100000000000000 crc
 refuses bad.img "blocks are marked as used, expected 1"
-head -c 200000 good.img >cut
-refuses cut "pass the end of the file"
-head -c 500 good.img >cut
-refuses cut "bitmap: 1280 bytes at 110 pass the end of the file"
-head -c 100 good.img >cut
-refuses cut "100 bytes, expected a header of 110"
+head -c 200000 good.img >cut.img
+refuses cut.img "pass the end of the file"
+head -c 500 good.img >cut.img
+refuses cut.img "bitmap: 1280 bytes at 110 pass the end of the file"
+head -c 100 good.img >cut.img
+refuses cut.img "100 bytes, expected a header of 110"
 python3 - <<'PY'
 import struct
 head = b"partclone-image" + b"EXTFS".ljust(15, b"\0") + b"0001" + b"\0\0" + struct.pack("<IQQQ", 1024, 1 << 19, 512, 512) + bytes(4096)

@@ -4,6 +4,7 @@
 . "${srcdir:-.}/tests/lib.sh" || exit 99
 . "$srcdir/tests/lib-formats.sh" || exit 99
 requires xz
+xz -q -c <"$srcdir/COPYING" >library && requires_library library
 
 xz --block-size=9000 -c "$srcdir/Makefile.am" >text.xz
 hostile xz text.xz

@@ -4,6 +4,7 @@
 . "${srcdir:-.}/tests/lib.sh" || exit 99
 . "$srcdir/tests/lib-formats.sh" || exit 99
 requires xz
+xz -q -c <"$srcdir/COPYING" >library && requires_library library
 
 fill raw 2000000
 xz -1 --block-size=500000 -c raw >good.xz

@@ -6,6 +6,7 @@
 . "$srcdir/tests/lib-formats.sh" || exit 99
 requires_fuse
 requires xz pixz
+xz -q -c <"$srcdir/COPYING" >library && requires_library library
 
 fill raw 4000001
 xz -1 -c raw >one.xz

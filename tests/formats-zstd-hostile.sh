@@ -4,6 +4,7 @@
 . "${srcdir:-.}/tests/lib.sh" || exit 99
 . "$srcdir/tests/lib-formats.sh" || exit 99
 requires zstd
+zstd -q -c <"$srcdir/COPYING" >library && requires_library library
 
 zstd -q -c "$srcdir/Makefile.am" >sized.zst
 zstd -q -c <"$srcdir/Makefile.am" >unsized.zst

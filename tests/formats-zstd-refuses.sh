@@ -4,6 +4,7 @@
 . "${srcdir:-.}/tests/lib.sh" || exit 99
 . "$srcdir/tests/lib-formats.sh" || exit 99
 requires zstd
+zstd -q -c <"$srcdir/COPYING" >library && requires_library library
 
 fill raw 2000000
 zstd -q -c raw >good.zst

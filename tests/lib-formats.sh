@@ -84,3 +84,11 @@ hostile() {
 	"$builddir/tests/hostile-format" mutate "$1" "$2" 1 "${3:-3000}" >"$tmp/out" 2>"$tmp/err" ||
 		fail "$2, damaged"
 }
+
+# requires_library IMAGE: this build has what unpacks IMAGE; one that has not must say so, and name
+# the package.
+requires_library() {
+	"$PLATTER" info "$1" >"$tmp/out" 2>"$tmp/err" && return
+	! grep -q 'needs lib[a-z0-9]*, which this build lacks (Debian: lib' "$tmp/err" ||
+		skip "needs a library that this build lacks"
+}
