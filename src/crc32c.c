@@ -44,12 +44,16 @@ static const uint32_t table[256] = {
 	0xbe2da0a5, 0x4c4623a6, 0x5f16d052, 0xad7d5351,
 };
 
-uint32_t crc32c(const void *data, size_t len)
+uint32_t crc32c_more(uint32_t crc, const void *data, size_t len)
 {
 	const uint8_t *p = data;
-	uint32_t crc = ~0u;
 
 	while (len--)
 		crc = crc >> 8 ^ table[(crc ^ *p++) & 0xff];
-	return ~crc;
+	return crc;
+}
+
+uint32_t crc32c(const void *data, size_t len)
+{
+	return ~crc32c_more(~0u, data, len);
 }

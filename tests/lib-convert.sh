@@ -38,3 +38,32 @@ sound() {
 	esac
 	expect 0 qemu-img compare -f raw -F "$name" "$3" "$2"
 }
+
+# junk FILE BYTES: a file in which every sector has something, that nothing of interest looks like.
+junk() {
+	head -c "$2" /dev/zero | tr '\0' J >"$1"
+}
+
+# only_free SRC DST OFFSET <RANGES: DST is SRC, but for the ranges (lines of first and last byte of
+# the filesystem at OFFSET), which are zeros; and what stands in the first and last 64 KiB of all, where
+# either will do.
+only_free() {
+	python3 -c 'import sys
+src, dst = (open(p, "rb").read() for p in sys.argv[1:3])
+start = int(sys.argv[3])
+if len(src) != len(dst):
+    sys.exit(f"{len(dst)} bytes, expected {len(src)}")
+want, freed = bytearray(src), 0
+for line in sys.stdin:
+    a, b = (start + int(x) for x in line.split())
+    a, b = max(a, 65536), min(b + 1, len(src) - 65536)
+    if a < b:
+        want[a:b] = bytes(b - a)
+        freed += b - a
+if freed == 0:
+    sys.exit("nothing is free there")
+for off in range(0, len(src), 512):
+    if want[off:off + 512] != dst[off:off + 512]:
+        sys.exit(f"differ at {off}: {dst[off:off + 8]} instead of {want[off:off + 8]}")
+' "$1" "$2" "$3" 2>only_free.err || fail "$2: $(cat only_free.err)"
+}
