@@ -25,6 +25,10 @@ debugfs:e2fsprogs e2fsck:e2fsprogs e2label:e2fsprogs mkfs.ext4:e2fsprogs tune2fs
 mkfs.xfs:xfsprogs fsck.fat:dosfstools mkfs.fat:dosfstools mkfs.vfat:dosfstools mcopy:mtools mdir:mtools
 mkntfs:ntfs-3g fdisk:fdisk sfdisk:fdisk gdisk:gdisk sgdisk:gdisk parted:parted
 genisoimage:genisoimage isoinfo:genisoimage mkzftree:genisoimage xorriso:xorriso xorrisofs:xorriso
+mdel:mtools mkntfs:ntfs-3g ntfscat:ntfs-3g ntfscp:ntfs-3g ntfsfix:ntfs-3g
+mke2fs:e2fsprogs dumpe2fs:e2fsprogs 
+fdisk:fdisk sfdisk:fdisk gdisk:gdisk sgdisk:gdisk parted:parted
+genisoimage:genisoimage mkzftree:genisoimage xorriso:xorriso xorrisofs:xorriso
 qemu-img:qemu-utils qemu-io:qemu-utils qemu-nbd:qemu-utils
 qemu-storage-daemon:qemu-system-common fio:fio mkfs.xfs:xfsprogs xfs_repair:xfsprogs
 getfattr:attr setfattr:attr losetup:mount mount:mount umount:mount gcc:build-essential
