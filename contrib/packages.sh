@@ -26,7 +26,7 @@ mkfs.xfs:xfsprogs fsck.fat:dosfstools mkfs.fat:dosfstools mkfs.vfat:dosfstools m
 mkntfs:ntfs-3g fdisk:fdisk sfdisk:fdisk gdisk:gdisk sgdisk:gdisk parted:parted
 genisoimage:genisoimage isoinfo:genisoimage mkzftree:genisoimage xorriso:xorriso xorrisofs:xorriso
 mdel:mtools mkntfs:ntfs-3g ntfscat:ntfs-3g ntfscp:ntfs-3g ntfsfix:ntfs-3g
-mke2fs:e2fsprogs dumpe2fs:e2fsprogs 
+mke2fs:e2fsprogs dumpe2fs:e2fsprogs
 fdisk:fdisk sfdisk:fdisk gdisk:gdisk sgdisk:gdisk parted:parted
 genisoimage:genisoimage mkzftree:genisoimage xorriso:xorriso xorrisofs:xorriso
 qemu-img:qemu-utils qemu-io:qemu-utils qemu-nbd:qemu-utils

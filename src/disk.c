@@ -105,6 +105,26 @@ static int recorded(const char *overlay, struct image_request *req, struct platt
 	return r;
 }
 
+static int open_blank(struct platter *p, uint64_t size, struct platter_error *err)
+{
+	struct image_request req = {.format = "raw", .cache = p->cache};
+	struct dev *zeros;
+	int r;
+
+	if (size > DEV_SIZE_MAX)
+		return err_set(err, EFBIG, "a disk of %llu bytes, expected 1 to %llu",
+		               (unsigned long long)size, (unsigned long long)DEV_SIZE_MAX);
+	if (p->overlay_path && strcmp(p->overlay_path, "ram") != 0)
+		return err_set(err, EINVAL, "there is no image that an overlay could be over");
+	p->blank = true;
+	r = dev_blank(size, &zeros);
+	if (r)
+		return err_set(err, -r, "no memory");
+	r = image_open_dev(zeros, &req, &p->container, err);
+	dev_unref(zeros);
+	return r;
+}
+
 static int open_image(struct platter *p, const char *path, const struct platter_options *opt,
                       struct platter_error *err)
 {
@@ -115,7 +135,7 @@ static int open_image(struct platter *p, const char *path, const struct platter_
 	                            .index_folder = opt->index_folder,
 	                            .progress = opt->progress};
 	const struct image *outermost;
-	int r = recorded(overlay, &req, err);
+	int r = opt->blank ? 0 : recorded(overlay, &req, err);
 
 	if (r)
 		return r;
@@ -123,7 +143,8 @@ static int open_image(struct platter *p, const char *path, const struct platter_
 	if (!p->cache)
 		return err_set(err, ENOMEM, "no memory for the cache");
 	req.cache = p->cache;
-	r = image_open(path, &req, &p->container, err);
+	r = opt->blank ? open_blank(p, opt->blank, err)
+	               : image_open(path, &req, &p->container, err);
 	if (r)
 		return r;
 	outermost = p->container;
@@ -244,7 +265,7 @@ static int open_all(struct platter *p, const char *path, const struct platter_op
 
 	if (r)
 		return r;
-	p->path = absolute(path);
+	p->path = opt->blank ? strdup(path) : absolute(path);
 	if (opt->overlay_ram)
 		p->overlay_path = strdup("ram");
 	else if (opt->overlay)

@@ -29,6 +29,7 @@ struct platter {
 	struct image *container;
 	char format_name[64];
 	struct dev *image; /* the virtual disk as the image has it; the container's */
+	bool blank;        /* there is no image: it is zeros */
 	struct overlay_base *base_id;
 	struct overlay *overlay;
 	struct dev *disk; /* what everything above reads and writes */

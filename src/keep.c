@@ -12,6 +12,10 @@
 
 int platter_keep_pause(struct platter *p, struct platter_error *err)
 {
+	if (p->blank)
+		return err_set(err, ENOTSUP,
+		               "is a disk in memory without an image to keep an overlay of; "
+		               "platter convert makes its node a file");
 	if (!p->overlay || overlay_pause(p->overlay) != 0)
 		return err_set(err, EINVAL, "has no overlay in memory");
 	return 0;

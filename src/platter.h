@@ -52,6 +52,8 @@ struct platter_options {
 	const char *index_folder; /* where indexes of compressed streams are kept, which take a pass
 	                           * over the file to make; NULL: nowhere */
 	const struct platter_progress *progress; /* for such a pass; NULL: nobody looks */
+	uint64_t blank; /* no image but a disk of so many zeros, which path is only a name for; what
+	                 * is written to it needs overlay_ram; 0: an image */
 
 	const char *overlay;  /* a file that takes the writes, made when missing; NULL: none */
 	bool overlay_ro;      /* only look through the overlay: it must exist, and stays as it is */

@@ -99,6 +99,9 @@ void cli_free(struct cli *cli);
 /* A number of bytes: decimal or 0x, with an optional K, M, G, T or P (powers of 1024). */
 bool cli_parse_bytes(const char *text, uint64_t *out);
 
+/* What an image's name begins with that is no file but a disk in memory. */
+#define CLI_RAM "ram:"
+
 /* Open the image named by path as the options say; NULL after the message. */
 struct platter *cli_open(struct cli *cli, const char *path);
 

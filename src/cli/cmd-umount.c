@@ -156,7 +156,9 @@ static bool is_meant(const struct cli *cli, const char *dir, const char *image,
 int cmd_umount(struct cli *cli)
 {
 	const char *what = cli->nargs ? cli->args[0] : NULL;
-	char *dir = what ? mounts_resolve(what) : NULL, *image = what ? realpath(what, NULL) : NULL;
+	bool ram = what && strncmp(what, CLI_RAM, strlen(CLI_RAM)) == 0;
+	char *dir = what ? mounts_resolve(what) : NULL;
+	char *image = ram ? strdup(what) : what ? realpath(what, NULL) : NULL;
 	size_t count, found = 0;
 	struct mount *mounts = mounts_read(&count);
 	int status = EXIT_OK;

@@ -558,6 +558,21 @@ static bool name_overlay(struct cli *cli, const char *path)
 	return true;
 }
 
+/* ram:SIZE: no image, but memory. A file of that name is ./ram:SIZE. */
+static bool take_ram(struct cli *cli, const char *path)
+{
+	if (!cli_parse_bytes(path + strlen(CLI_RAM), &cli->open.blank) || !cli->open.blank) {
+		complain("%s: not a size", path);
+		return false;
+	}
+	if (cli->overlay_beside || cli->open.overlay) {
+		complain("%s: is in memory, and takes no --overlay", path);
+		return false;
+	}
+	cli->open.overlay_ram = !cli->open.overlay_ro;
+	return true;
+}
+
 struct platter *cli_open(struct cli *cli, const char *path)
 {
 	struct progress bar;
@@ -566,6 +581,8 @@ struct platter *cli_open(struct cli *cli, const char *path)
 	struct platter *p;
 	int r;
 
+	if (strncmp(path, CLI_RAM, strlen(CLI_RAM)) == 0 && !take_ram(cli, path))
+		return NULL;
 	if (cli->overlay_beside && !name_overlay(cli, path))
 		return NULL;
 	cli->open.progress = &progress;
