@@ -11,6 +11,8 @@ struct progress {
 	bool shown;
 	uint64_t done, total; /* bytes; total 0: not known */
 	struct timespec begun, drawn;
+	uint64_t done_drawn; /* when it was last drawn */
+	double rate;         /* bytes in a second */
 };
 
 void progress_begin(struct progress *p, uint64_t total, bool quiet);
