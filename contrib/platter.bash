@@ -62,7 +62,7 @@ _platter_mounts() {
 _platter_mount_option() {
 	local before=$1 last=$2
 	local keys='uid= gid= umask= allow_other allow_root ro part= start= length= layout= sector=
-		tree= session= map=lower overlay overlay='
+		tree= session= map=lower disk= overlay overlay='
 
 	if [[ $last == *,* ]]; then
 		before+=${last%,*},

@@ -133,7 +133,8 @@ static int open_image(struct platter *p, const char *path, const struct platter_
 	                            .snapshot = opt->snapshot,
 	                            .chain = opt->chain,
 	                            .index_folder = opt->index_folder,
-	                            .progress = opt->progress};
+	                            .progress = opt->progress,
+	                            .disk_number = opt->disk};
 	const struct image *outermost;
 	int r = opt->blank ? 0 : recorded(overlay, &req, err);
 

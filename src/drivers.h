@@ -37,6 +37,8 @@ struct format_driver {
 	bool wraps;
 	/* It knows image.snapshot; else wishing for one is refused. */
 	bool snapshots;
+	/* It knows image.disk_number; else wishing for one is refused. */
+	bool disks;
 	/* The name of the file by which a folder is known to be a bundle of this format, or NULL.
 	 */
 	const char *bundle;

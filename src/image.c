@@ -155,6 +155,7 @@ static struct image *new_image(struct chain *chain, struct dev *file,
 	image->wanted = req->snapshot ? 0 : req->state;
 	image->index_folder = req->index_folder;
 	image->progress = req->progress;
+	image->disk_number = req->disk_number;
 	return image;
 }
 
@@ -192,6 +193,8 @@ static int try_driver(struct image *image, const struct format_driver *format,
 		return r;
 	}
 	image->format = format;
+	if (!format->disks)
+		image->disk_number = 0;
 	if (image->size == 0 || image->size > DEV_SIZE_MAX)
 		return err_set(err, image->size ? EFBIG : EINVAL,
 		               "a virtual disk of %llu bytes, expected 1 to %llu",
@@ -243,6 +246,57 @@ static int open_format(struct image *image, const struct format_driver *only,
 	if (r == DRIVER_NOT_MINE)
 		return err_set(err, EINVAL, "is not in %s format", only ? only->name : "a known");
 	return r ? r : make_disk(image, err);
+}
+
+/* ---- which disk of an archive ---- */
+
+/* The highest byte of image_format_id, where one of the formats in the others has several disks. */
+#define DISK_SHIFT 24
+
+static bool names_disk(uint32_t ids)
+{
+	for (uint32_t id = ids & ((1u << DISK_SHIFT) - 1); id; id >>= 8) {
+		const struct format_driver *format = by_id(id & 0xff);
+
+		if (format && format->disks)
+			return true;
+	}
+	return false;
+}
+
+static uint32_t disk_chosen(const struct image *image)
+{
+	uint32_t number = 0;
+
+	for (; image; image = image->outer)
+		number = image->disk_number ? image->disk_number : number;
+	return number;
+}
+
+static int check_chosen(const struct image *image, uint32_t wanted, struct platter_error *err)
+{
+	uint32_t chosen = disk_chosen(image);
+
+	if (chosen && image_format_id(image) >> DISK_SHIFT != chosen)
+		return err_set(err, EMLINK, "too many formats wrap each other for disk %u of one",
+		               chosen);
+	if (wanted && !chosen)
+		return err_set(err, EINVAL, "disk=%u: images in %s format hold one disk", wanted,
+		               image->format->name);
+	return 0;
+}
+
+/* The disk that an overlay was made over is the one to open. */
+static int take_recorded(struct image_request *req, struct platter_error *err)
+{
+	uint32_t number = req->format_id >> DISK_SHIFT;
+
+	if (req->disk_number && req->disk_number != number)
+		return err_set(err, ESTALE, "disk=%u: the overlay was made over disk %u of it",
+		               req->disk_number, number);
+	req->disk_number = number;
+	req->format_id &= (1u << DISK_SHIFT) - 1;
+	return 0;
 }
 
 /* What a format wraps: *image becomes the innermost. ids: the formats to expect, 0: detect. */
@@ -298,19 +352,22 @@ static int open_bundle(struct chain *chain, const struct format_driver **only, s
 }
 
 /* Takes over the chain. */
-static int open_in(struct chain *chain, struct dev *file, const struct image_request *req,
+static int open_in(struct chain *chain, struct dev *file, const struct image_request *asked,
                    struct image **out, struct platter_error *err)
 {
 	const struct format_driver *only = NULL;
+	struct image_request own = *asked, *req = &own;
 	struct image *image = NULL;
 	int r = 0;
 
-	if (req->format_id) {
+	if (names_disk(req->format_id))
+		r = take_recorded(req, err);
+	if (!r && req->format_id) {
 		only = by_id(req->format_id & 0xff);
 		if (!only)
 			r = err_set(err, ENOTSUP, "no container format of number %u",
 			            req->format_id);
-	} else if (req->format) {
+	} else if (!r && req->format) {
 		only = by_name(req->format);
 		if (!only)
 			r = err_set(err, EINVAL, "no container format %s", req->format);
@@ -323,6 +380,8 @@ static int open_in(struct chain *chain, struct dev *file, const struct image_req
 	}
 	if (!r)
 		r = unwrap(&image, req->format_id, req, err);
+	if (!r)
+		r = check_chosen(image, req->disk_number, err);
 	if (r) {
 		if (image)
 			image_close(image);
@@ -428,11 +487,11 @@ void image_format_name(const struct image *image, char *out, size_t size)
 
 uint32_t image_format_id(const struct image *image)
 {
-	uint32_t id = 0;
+	uint32_t id = 0, disk = disk_chosen(image);
 
 	for (; image; image = image->outer)
 		id = id << 8 | image->format->id;
-	return id;
+	return id >> DISK_SHIFT ? id : id | disk << DISK_SHIFT;
 }
 
 struct dev *image_file(const struct image *image, size_t i)

@@ -66,6 +66,8 @@ struct image {
 	/* For opening that takes long (see indexcache.h). During open only. */
 	const char *index_folder;                /* NULL: keep no indexes */
 	const struct platter_progress *progress; /* NULL: nobody looks */
+	/* Which of the disks in it, from 1: the wanted one (0: the only one), then the chosen. */
+	uint32_t disk_number;
 
 	/* ---- what it fills in ---- */
 	void *self;      /* the driver's own, freed by its close */
@@ -120,13 +122,15 @@ int image_open_parent(struct image *image, const char *what, const char *ref, co
 /* ---- for everybody else ---- */
 
 struct image_request {
-	const char *format;       /* of the outermost container, by name; NULL: detect */
-	uint32_t format_id;       /* as image_format_id gave it; 0: detect */
-	const char *snapshot;     /* NULL: the present state, or ... */
-	uint32_t state;           /* ... unless 0, the one that had this image.state */
-	const char *chain;        /* as --chain: NULL, "no" or a folder */
-	struct cache *cache;      /* borrowed, outlives the image */
-	const char *index_folder; /* as in struct image */
+	const char *format;   /* of the outermost container, by name; NULL: detect */
+	uint32_t format_id;   /* as image_format_id gave it; 0: detect */
+	const char *snapshot; /* NULL: the present state, or ... */
+	uint32_t state;       /* ... unless 0, the one that had this image.state */
+	const char *chain;    /* as --chain: NULL, "no" or a folder */
+	uint32_t disk_number; /* of the disks in an archive, from 1; 0: the only one, or format_id's
+	                       */
+	struct cache *cache;  /* borrowed, outlives the image */
+	const char *index_folder;                /* as in struct image */
 	const struct platter_progress *progress; /* likewise */
 };
 
@@ -145,7 +149,7 @@ void image_close(struct image *image);
 void image_format_name(const struct image *image, char *out, size_t size);
 
 /* What stands for its formats in overlay headers: the outermost format's id, those inside it in the
- * higher bytes. Never 0. */
+ * higher bytes, and in the highest which disk of an archive it is. Never 0. */
 uint32_t image_format_id(const struct image *image);
 
 /* The outermost file and how many there are, parents' included. */

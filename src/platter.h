@@ -46,6 +46,7 @@ struct platter_options {
 	const char *snapshot; /* state that the image keeps, by name or id; NULL: the present */
 	const char *chain;    /* where files that the image names are looked for as well: a folder;
 	                       * "no": such files are not opened */
+	uint32_t disk;        /* which of the disks in an archive (OVA), from 1; 0: the only one */
 	uint64_t start, length; /* use only this part of the virtual disk; length 0: to the end */
 	uint32_t sector;        /* 512, 1024, 2048 or 4096; 0: detect */
 

@@ -64,6 +64,7 @@ struct cli {
 	const char *hashes[CLI_HASHES_MAX]; /* checksums to compute */
 	size_t nhashes;
 
+	int open_status;     /* the exit status when cli_open failed */
 	bool answered;       /* -h or -V: there is nothing more to do */
 	char *owned_overlay; /* what open.overlay points to */
 	char *owned_folder;  /* what open.index_folder points to */

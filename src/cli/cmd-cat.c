@@ -78,7 +78,7 @@ static int cat_device(struct cli *cli)
 	}
 	p = cli_open(cli, cli->args[0]);
 	if (!p)
-		return EXIT_IMAGE;
+		return cli->open_status;
 	if (platter_attach(p, cli->part, &cli->view, &tree, &err) != 0) {
 		status = complain_error(&err);
 		platter_close(p);

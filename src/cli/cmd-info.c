@@ -269,7 +269,7 @@ int cmd_info(struct cli *cli)
 	char *json;
 
 	if (!p)
-		return EXIT_IMAGE;
+		return cli->open_status;
 	if (cli->json) {
 		json = platter_info_json(p);
 		if (json)

@@ -290,7 +290,7 @@ static int open_and_serve(struct cli *cli, const char *verb,
 	if (status)
 		return status;
 	s.p = cli_open(cli, image);
-	status = EXIT_IMAGE;
+	status = s.p ? EXIT_IMAGE : cli->open_status;
 	if (s.p && build(s.p, cli->part, &cli->view, &s.tree, &err) != 0)
 		status = complain_error(&err);
 	else if (s.p)

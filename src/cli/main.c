@@ -95,7 +95,7 @@ static void help(void)
 	     "length=\n"
 	     "                          layout=auto|single|multi sector= tree=rr|joliet|plain "
 	     "session=\n"
-	     "                          map=lower overlay=\n"
+	     "                          map=lower disk= overlay=\n"
 	     "      --format FMT        container format, instead of detecting it\n"
 	     "      --chain=no|DIR      where files that an image names are looked for\n"
 	     "      --snapshot NAME     the disk as it was at a snapshot inside the image\n"

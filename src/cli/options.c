@@ -197,6 +197,8 @@ static bool parse_pair(struct cli *cli, const char *name, const char *value, boo
 		return parse_tree(cli, value);
 	if (strcmp(name, "session") == 0)
 		return parse_number(value, 10, 99, &o->session) && o->session > 0;
+	if (strcmp(name, "disk") == 0)
+		return parse_number(value, 10, 255, &o->disk) && o->disk > 0;
 	if (strcmp(name, "map") == 0)
 		return o->lower = strcmp(value, "lower") == 0;
 	if (strcmp(name, "overlay") == 0)
@@ -581,6 +583,7 @@ struct platter *cli_open(struct cli *cli, const char *path)
 	struct platter *p;
 	int r;
 
+	cli->open_status = EXIT_IMAGE;
 	if (strncmp(path, CLI_RAM, strlen(CLI_RAM)) == 0 && !take_ram(cli, path))
 		return NULL;
 	if (cli->overlay_beside && !name_overlay(cli, path))
@@ -592,7 +595,7 @@ struct platter *cli_open(struct cli *cli, const char *path)
 		progress_end(&bar);
 	cli->open.progress = NULL;
 	if (r) {
-		complain("%s", err.text);
+		cli->open_status = complain_error(&err);
 		return NULL;
 	}
 	return p;

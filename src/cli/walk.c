@@ -191,7 +191,7 @@ int walk_open(struct cli *cli, struct platter **p, struct platter_tree **tree)
 	*tree = NULL;
 	*p = cli_open(cli, cli->args[0]);
 	if (!*p)
-		return EXIT_IMAGE;
+		return cli->open_status;
 	if (platter_mount(*p, cli->part, &cli->view, tree, &err) == 0)
 		return EXIT_OK;
 	status = complain_error(&err);
