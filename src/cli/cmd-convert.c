@@ -116,7 +116,7 @@ static int open_source(struct cli *cli, const char *src, struct platter **p)
 
 	if (!platter_is_overlay(src)) {
 		*p = cli_open(cli, src);
-		return *p ? EXIT_OK : EXIT_IMAGE;
+		return *p ? EXIT_OK : cli->open_status;
 	}
 	if (cli->open.overlay || cli->overlay_beside || cli->open.overlay_ram) {
 		complain("%s: is an overlay itself, it takes no --overlay", src);
