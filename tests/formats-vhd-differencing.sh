@@ -20,11 +20,11 @@ def save(name, data):
 def some(share):
     return {s: rng.randbytes(512) for s in range(4096) if rng.random() < share}
 
-def over(lower, blocks):
+def over(lower, blocks, block=vhd.BLOCK):
     disk = bytearray(lower)
     for n, sectors in blocks.items():
         for s, data in sectors.items():
-            at = n * vhd.BLOCK + 512 * s
+            at = n * block + 512 * s
             disk[at:at + 512] = data
     return bytes(disk[:len(lower)])
 
@@ -44,6 +44,12 @@ save("grandchild.raw", over(middle, many))
 larger = {3: {0: b"d" * 512}}
 save("larger.vhd", child(4, larger, 1, "", [(b"W2ru", "base.vhd")], 7 << 20))
 save("larger.raw", over(base + bytes(2 << 20), larger))
+# Bitmaps of two sectors, and of a part of one.
+for name, block in ("wide", 4 << 20), ("narrow", 1 << 16):
+    blocks = {n: {s: rng.randbytes(512) for s in range(block // 512) if rng.random() < .3}
+              for n in (0, 1)}
+    save(name + ".vhd", vhd.sparse(size, 4, ids[6], blocks, ids[1], "base.vhd", block=block))
+    save(name + ".raw", over(base, blocks, block))
 save("stranger.vhd", child(5, {}, 7, "base.vhd"))
 save("absolute.vhd", child(5, {}, 1, "", [absolute]))
 save("up.vhd", child(5, {}, 1, "", [(b"W2ru", "..\\base.vhd")]))
@@ -56,6 +62,8 @@ E
 same_disk child.vhd child.raw
 same_disk grandchild.vhd grandchild.raw
 same_disk larger.vhd larger.raw
+same_disk wide.vhd wide.raw
+same_disk narrow.vhd narrow.raw
 refuses stranger.vhd 'parent "base.vhd": its unique id is 01010101-0101-0101-0101-010101010101, expected 07070707'
 refuses absolute.vhd 'parent "C:\machines\base.vhd": a path'
 refuses up.vhd 'parent "..\base.vhd": a path'

@@ -46,7 +46,7 @@ base = b"".join(rng.randbytes(MIB) for _ in range(6)) + rng.randbytes(65536)
 for sector in 512, 4096:
     last = MIB // sector - 1
     save(f"base-{sector}.vhdx",
-         x.image(size, {n: base[n * MIB:(n + 1) * MIB] for n in range(7)}, sector=sector,
+         x.image(size, {n: base[n * MIB:(n + 1) * MIB] for n in (2, 0, 1, 6, 4, 3, 5)}, sector=sector,
                  data_id=ident(1)))
     blocks = {0: rng.randbytes(MIB), 1: {0: b"a" * sector, last: b"b" * sector}, 2: 2, 3: 3,
               4: some(.5, sector), 6: {s: b"c" * sector for s in range(3, 11)}}
