@@ -114,6 +114,9 @@ int run_table(struct cache *cache, struct dev *dev, uint64_t off, size_t len,
 /* How much of a table is read at a time. */
 #define ENTRIES_BYTES ((size_t)64 << 10)
 
+/* How many entries are given at once: a map looks at them all for a long run, each time. */
+#define ENTRIES_AHEAD ((uint64_t)256)
+
 int run_entries(struct cache *cache, struct dev *dev, uint64_t off, uint64_t total, size_t size,
                 uint64_t index, struct run_entries *out)
 {
@@ -125,7 +128,7 @@ int run_entries(struct cache *cache, struct dev *dev, uint64_t off, uint64_t tot
 	if (r)
 		return r;
 	out->at = (const uint8_t *)out->chunk->data + (index - first) * size;
-	out->count = count - (index - first);
+	out->count = min64(count - (index - first), ENTRIES_AHEAD);
 	return 0;
 }
 

@@ -137,6 +137,28 @@ static void damage_is_an_error(struct run_source *src, struct layout *l)
 	CHECK(run_read(src, buf, 1, 2 * UNIT) == -EIO);
 }
 
+/* From any entry to the table's end, whatever the blocks that it is read in. */
+static void entries_are_the_tables(void)
+{
+	const uint64_t off = 4096, total = 20001;
+	struct dev *dev = testdev_pattern(off + total * 8);
+	struct cache *cache = cache_new(1 << 20);
+	struct run_entries e;
+	uint64_t i;
+
+	for (i = 1; i < total; i += e.count) {
+		CHECK(run_entries(cache, dev, off, total, 8, i, &e) == 0);
+		CHECK(e.count >= 1 && e.count <= total - i);
+		CHECK(testdev_is_pattern(e.at, e.count * 8, off + i * 8));
+		run_entries_put(cache, &e);
+	}
+	CHECK(i == total);
+	/* A table that is not all there. */
+	CHECK(run_entries(cache, dev, off + 8, total, 8, total - 1, &e) == -EIO);
+	cache_free(cache);
+	dev_unref(dev);
+}
+
 int main(void)
 {
 	struct layout l = {0};
@@ -149,6 +171,7 @@ int main(void)
 	                         .cache = cache_new(1 << 20)};
 	char buf[8];
 
+	entries_are_the_tables();
 	reads_across_kinds(&src);
 	a_chunk_is_unpacked_once(&src);
 	extents_follow_the_map(&src);
