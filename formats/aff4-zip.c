@@ -170,6 +170,8 @@ int aff4_zip_open(struct dev *dev, struct aff4_zip *zip, struct platter_error *e
 	if (!r)
 		r = dev_read_table(dev, off, len, 1, DIRECTORY_MAX, "the archive's directory",
 		                   &table, err);
+	if (!r && !table)
+		r = err_set(err, EIO, "an archive of no members");
 	if (r)
 		return r;
 	zip->directory = table;
