@@ -15,7 +15,7 @@
 struct qtables {
 	struct dev *file;
 	struct cache *cache;
-	uint64_t size; /* of the disk */
+	uint64_t size;                  /* of the disk */
 	uint64_t l1_offset, l1_entries; /* no more than the disk takes */
 	unsigned cluster_bits;
 	unsigned l2_bits;    /* an L2 table has 1 << this entries */

@@ -55,8 +55,8 @@ void iso_zisofs_entry(const uint8_t *p, struct iso_zisofs *zisofs)
 	} else {
 		return;
 	}
-	zisofs->known = codec_require(zisofs->codec, NULL) == 0 && zisofs->block_shift >= SHIFT_MIN &&
-	                zisofs->block_shift <= SHIFT_MAX;
+	zisofs->known = codec_require(zisofs->codec, NULL) == 0 &&
+	                zisofs->block_shift >= SHIFT_MIN && zisofs->block_shift <= SHIFT_MAX;
 }
 
 /* Read len stored bytes at off. */

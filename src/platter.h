@@ -383,7 +383,7 @@ struct platter_export {
 	const char *format;   /* "raw", "qcow2", "vdi", "vmdk", "vhd" or "vhdx"; NULL: raw */
 	const char *compress; /* "zlib" (qcow2, vmdk) or "zstd" (qcow2); NULL: not */
 	bool thin;            /* qcow2 only: backed by the image, and holds the difference */
-	bool used;   /* leave out what the filesystems that can be asked say is free */
+	bool used;            /* leave out what the filesystems that can be asked say is free */
 	bool device; /* raw only: dst is a block device, whose contents it takes the place of */
 	int part;    /* only that partition; 0 or PLATTER_PART_ALL: the whole disk */
 	const volatile int *stop; /* not NULL: when a signal handler sets it, give up (EINTR) */

@@ -79,6 +79,6 @@ same kept "$(kept)" 64
 [ -e "$index" ] || fail "the newest index went"
 
 # No cache, one that cannot be made: served all the same.
-HOME= XDG_CACHE_HOME= right "without a cache"
+HOME="" XDG_CACHE_HOME="" right "without a cache"
 touch file
 XDG_CACHE_HOME=$PWD/file right "with a file for a cache"
