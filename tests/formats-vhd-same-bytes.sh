@@ -7,7 +7,7 @@
 requires qemu-img
 requires_fuse
 
-for size in 104448 9000448 50331648; do
+for size in 104448 9000448; do
 	fill "$tmp/raw" $size
 	for options in subformat=dynamic subformat=fixed \
 		subformat=dynamic,force_size=on subformat=fixed,force_size=on; do
