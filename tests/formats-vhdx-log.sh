@@ -72,6 +72,7 @@ half = MIB - PAGE
 logged("split", [x.entry(20, half, [(x.BAT, bat(0, 1, 2))])], C, half)
 older = [x.entry(10, 65536, [(x.BAT, bat(0, 2))]), x.entry(11, 65536, [(x.BAT, bat(0))])]
 logged("older", [e1, e2], C, 0, [(older, 65536)])
+older = [x.entry(10, 0, [(x.BAT, bat(0, 2))]), x.entry(11, 0, [(x.BAT, bat(0))])]
 logged("older-first", older, C, 0, [([x.entry(20, 65536, [(x.BAT, bat(0, 1, 2))])], 65536)])
 first = x.entry(20, 0, [(x.META, bytes(PAGE))])  # written in place and done with, long ago
 second = x.entry(21, len(first), [(x.BAT, bat(0, 1))])
