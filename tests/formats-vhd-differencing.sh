@@ -8,7 +8,7 @@ requires python3
 requires_fuse
 
 PYTHONPATH=$srcdir/tests PYTHONDONTWRITEBYTECODE=1 python3 - <<'E' || fail "writing the images"
-import random, vhdwriter as vhd
+import os, random, vhdwriter as vhd
 rng = random.Random(3)
 size = 5 << 20  # the last block is half one
 base = rng.randbytes(size)
@@ -52,6 +52,9 @@ for name, block in ("wide", 4 << 20), ("narrow", 1 << 16):
     save(name + ".raw", over(base, blocks, block))
 save("stranger.vhd", child(5, {}, 7, "base.vhd"))
 save("absolute.vhd", child(5, {}, 1, "", [absolute]))
+# As VirtualBox on Linux names it.
+save("posix.vhd", child(2, edges, 1, "", [(b"W2ku", os.getcwd() + "/base.vhd")]))
+save("posix-away.vhd", child(5, {}, 1, "", [(b"W2ku", "/etc/base.vhd")]))
 save("up.vhd", child(5, {}, 1, "", [(b"W2ru", "..\\base.vhd")]))
 save("nameless.vhd", child(5, {}, 1, ""))
 save("itself.vhd", child(5, {}, 5, "itself.vhd"))
@@ -61,11 +64,13 @@ E
 
 same_disk child.vhd child.raw
 same_disk grandchild.vhd grandchild.raw
+same_disk posix.vhd child.raw
 same_disk larger.vhd larger.raw
 same_disk wide.vhd wide.raw
 same_disk narrow.vhd narrow.raw
 refuses stranger.vhd 'parent "base.vhd": its unique id is 01010101-0101-0101-0101-010101010101, expected 07070707'
 refuses absolute.vhd 'parent "C:\machines\base.vhd": a path'
+refuses posix-away.vhd 'parent "/etc/base.vhd": another folder'
 refuses up.vhd 'parent "..\base.vhd": a path'
 refuses nameless.vhd 'does not name its parent'
 refuses itself.vhd 'stands on itself'
