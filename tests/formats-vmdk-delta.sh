@@ -71,6 +71,14 @@ descriptor snap.vmdk "RW $sectors VMFSSPARSE \"snap-delta.vmdk\""
 make_vmdk cowd snap-delta.vmdk child below=one
 same_disk snap.vmdk child
 
+# The number of a disk that never was written to may be the one that stands for no parent.
+sed -i s/CID=fffffffe/CID=ffffffff/ flat.vmdk
+refuses snap.vmdk 'parent "flat.vmdk" was written to since: its CID is ffffffff, recorded fffffffe'
+sed -i s/parentCID=fffffffe/parentCID=ffffffff/ snap.vmdk
+same_disk snap.vmdk child
+sed -i /^CID=/d flat.vmdk
+refuses snap.vmdk 'parent "flat.vmdk": it has no CID, recorded is ffffffff'
+
 more=$'parentCID=fffffffe\nparentFileNameHint="snap.vmdk"'
 descriptor snap.vmdk "RW $sectors VMFSSPARSE \"snap-delta.vmdk\""
 refuses snap.vmdk 'the image stands on itself'
