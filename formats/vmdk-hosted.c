@@ -173,7 +173,7 @@ static int read_directories(struct vmdk_grains *g, const struct sparse_header *h
 
 	if (!r)
 		r = vmdk_grains_check(g, budget, err);
-	*redundant = r != 0 && (le32_get(h->flags) & FLAG_REDUNDANT) != 0 &&
+	*redundant = r != 0 && r != -ENOMEM && (le32_get(h->flags) & FLAG_REDUNDANT) != 0 &&
 	             read_directory(g, le64_get(h->rgd_offset), NULL) == 0 &&
 	             vmdk_grains_check(g, &again, NULL) == 0;
 	if (*redundant)
