@@ -52,11 +52,11 @@ more=$'parentCID=fffffffe\nparentFileNameHint="flat.vmdk"'
 descriptor snap.vmdk "RW $sectors SESPARSE \"snap-sesparse.vmdk\""
 for zeros in 1 2; do
 	make_vmdk sesparse snap-sesparse.vmdk child zeros=$zeros below=one
-	same_disk snap.vmdk child
+	holds snap.vmdk child
 done
 descriptor snap.vmdk "RW $sectors SPARSE \"snap-s001.vmdk\""
 make_vmdk hosted snap-s001.vmdk child grain=8 below=one bare=1
-same_disk snap.vmdk child
+holds snap.vmdk child
 for half in child one; do
 	dd if=$half of=$half.1 bs=512 count=3000 status=none
 	dd if=$half of=$half.2 bs=512 skip=3000 status=none
@@ -75,7 +75,7 @@ same_disk snap.vmdk child
 sed -i s/CID=fffffffe/CID=ffffffff/ flat.vmdk
 refuses snap.vmdk 'parent "flat.vmdk" was written to since: its CID is ffffffff, recorded fffffffe'
 sed -i s/parentCID=fffffffe/parentCID=ffffffff/ snap.vmdk
-same_disk snap.vmdk child
+holds snap.vmdk child
 sed -i /^CID=/d flat.vmdk
 refuses snap.vmdk 'parent "flat.vmdk": it has no CID, recorded is ffffffff'
 

@@ -9,16 +9,17 @@
 requires_fuse
 requires qemu-img python3
 
-# same FILE: as qemu-img reads it, and as it was made of raw.
+# same_as_qemu FILE: as qemu-img reads it, and as it was made of raw.
 same_as_qemu() {
 	qemu-img convert -f vmdk -O raw "$1" want || fail "qemu-img: $1"
 	same_bytes want raw
-	same_disk "$1" raw
+	holds "$1" raw
 }
 
 fill raw $(((3 << 20) + 512))
 make_vmdk stream stream.vmdk raw
 same_as_qemu stream.vmdk
+same_disk stream.vmdk raw
 make_vmdk hosted zeros.vmdk raw grain=16 zeros=1
 same_as_qemu zeros.vmdk
 make_vmdk hosted one.vmdk raw grain=1
@@ -30,7 +31,7 @@ sectors=$(($(stat -c %s raw) / 512))
 make_vmdk cowd disk-delta.vmdk raw
 type=vmfsSparse descriptor cowd.vmdk "RW $sectors VMFSSPARSE \"disk-delta.vmdk\""
 same_as_qemu cowd.vmdk
-same_disk disk-delta.vmdk raw
+holds disk-delta.vmdk raw
 make_vmdk cowd disk-delta.vmdk raw grain=8
 same_as_qemu cowd.vmdk
 make_vmdk sesparse disk-sesparse.vmdk raw
@@ -65,12 +66,12 @@ make_vmdk hosted two.vmdk raw redundant=1 unclean=1
 same_as_qemu two.vmdk
 cp two.vmdk first.vmdk
 hex first.vmdk 56 ffffff0000000000
-same_disk first.vmdk raw
+holds first.vmdk raw
 gd=$(python3 -c 'import struct
 print(struct.unpack("<Q", open("two.vmdk", "rb").read(512)[56:64])[0] * 512)')
 cp two.vmdk table.vmdk
 hex table.vmdk "$gd" ffffff7f
-same_disk table.vmdk raw
+holds table.vmdk raw
 
 # A hosted sparse file that holds nothing but the descriptor of other extents.
 {
@@ -84,4 +85,4 @@ descriptor text 'RW 1200 FLAT "part0"' 'RW 1200 FLAT "part1" 0'
 cat text >>carrier.vmdk
 truncate -s 1024 carrier.vmdk
 cat part0 part1 >two
-same_disk carrier.vmdk two
+holds carrier.vmdk two

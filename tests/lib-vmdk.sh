@@ -160,3 +160,9 @@ descriptor() {
 hex() {
 	printf '%b' "$(printf %s "$3" | sed 's/../\\x&/g')" | poke "$1" "$2"
 }
+
+# holds IMAGE RAW: the same as same_disk, in less time: read from the front only, without a mount.
+holds() {
+	expect 0 "$PLATTER" cat -p 0 "$1"
+	same_bytes out "$2"
+}
