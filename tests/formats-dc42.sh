@@ -34,7 +34,7 @@ write("odd-tags", tags=19201)
 write("past", size=len(disk) + 512, tags=0)
 write("far", tags=0xffffffff)
 write("magic", magic=0x101)
-write("name", length=64)
+write("name", title=b"x" * 63, length=64)
 write("control", title=b"a\nb")
 write("odd-size", size=len(disk) - 1)
 END
@@ -56,4 +56,4 @@ refuses cut.image "a disk of 819200 bytes and 19200 of tags in a file of 800000"
 head -c 4096 disk >small && mv small disk
 sed -i 's/tags=19200/tags=96/' make.py
 python3 make.py || fail "make.py"
-hostile dc42 tags.image 3000
+hostile dc42 tags.image 1500

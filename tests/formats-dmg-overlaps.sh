@@ -39,6 +39,13 @@ with open("overlaps.dmg", "wb") as f:
 with open("overlaps", "wb") as f:
     f.write(disk)
 
+# Raw chunks that are neighbours in the disk and not in the file.
+text = plist([table(0, 4, [entry(1, i, 1, (i ^ 1) * 512, 512) for i in range(4)], 0)])
+with open("swapped.dmg", "wb") as f:
+    f.write(bytes(disk[:2048]) + text + trailer(4, (0, 2048), tables=(2048, len(text))))
+with open("swapped", "wb") as f:
+    f.write(disk[512:1024] + disk[:512] + disk[1536:2048] + disk[1024:1536])
+
 def many(name, n):
     plain = pack("zlib", bytes(511) + b"1")
     entries = [entry(KINDS["zlib"], n - 1 - i if i % 2 else i, 1, 0, len(plain)) for i in range(n)]
@@ -50,6 +57,7 @@ many("too-many.dmg", (512 << 10) + 1)
 END
 srcdir=$srcdir python3 make.py || fail "make.py"
 same_disk overlaps.dmg overlaps
+same_disk swapped.dmg swapped
 
 expect 0 "$builddir/tests/hostile-format" replay dmg many.dmg
 expect 0 "$PLATTER" info many.dmg
