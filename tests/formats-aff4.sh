@@ -32,6 +32,10 @@ for method in snappy:HAVE_SNAPPY:libsnappy lz4:HAVE_LIBLZ4:liblz4 zlib deflate n
 done
 make_aff4 gaps.aff4 disk.raw zlib gaps reversed deflate
 same_disk gaps.aff4 disk.raw
+make_aff4 shuffled.aff4 disk.raw none shuffled piece=16384 chunk=4096
+same_disk shuffled.aff4 disk.raw
+make_aff4 shuffled.aff4 disk.raw zlib shuffled piece=4096
+same_disk shuffled.aff4 disk.raw
 make_aff4 unpadded.aff4 disk.raw zlib unpadded chunk=65536 per=3
 same_disk unpadded.aff4 disk.raw
 # Of more than a MiB, the text begins again.

@@ -80,7 +80,8 @@ PY
 # none. Ranges of zeros, of 0xff and of the text that stands for what cannot be read are not stored.
 # Options: stream (no map), stripes=N (several volumes, OUT with _1 before its suffix), zip64 (64-bit
 # records), deflate (small members packed), chunk=BYTES, per=CHUNKS, gaps (zeros are not in the map),
-# reversed (the map is out of order), unpadded (the last chunk is), big (a map of many small entries).
+# reversed (the map is out of order), shuffled (what are neighbours on the disk are none in the stream),
+# unpadded (the last chunk is), piece=BYTES (of the map's entries).
 make_aff4() {
 	python3 - "$@" <<'PY'
 import hashlib, struct, sys, uuid, zlib
@@ -201,7 +202,10 @@ streams = ["aff4://" + str(uuid.uuid4()) for _ in range(stripes)]
 data, entries = [bytearray() for _ in range(stripes)], []
 ids = streams[:1] + ["http://aff4.org/Schema#" + k for k in ("Zero", "SymbolicStreamFF", "UnreadableData")] + streams[1:]
 piece = int(opt.get("piece", 65536))
-for n, off in enumerate(range(0, len(disk), piece)):
+places = list(enumerate(range(0, len(disk), piece)))
+if "shuffled" in opt:
+    places.reverse()
+for n, off in places:
     b = disk[off:off + piece]
     k = kind(b) if "stream" not in opt else None
     if k == "Zero" and "gaps" in opt:
@@ -213,8 +217,7 @@ for n, off in enumerate(range(0, len(disk), piece)):
     s = n % stripes
     entries.append((off, len(b), len(data[s]), ids.index(streams[s])))
     data[s] += b
-if "reversed" in opt:
-    entries.reverse()
+entries.sort(reverse="reversed" in opt)
 
 def member(urn):
     return urn.replace("://", "%3A%2F%2F")
