@@ -82,11 +82,11 @@ int ewf_set_geometry(struct ewf *e, uint64_t sectors, uint64_t sector, uint64_t 
 		               "sectors of %" PRIu64 " bytes, expected a power of two from 512 to "
 		               "65536",
 		               sector);
-	if (per_chunk == 0 || !ckd_mul64(&chunk, per_chunk, sector) || chunk > RUN_CHUNK_MAX)
+	if (per_chunk == 0 || !ckd_mul64(&chunk, per_chunk, sector) || chunk > EWF_CHUNK_MAX)
 		return err_set(err, EINVAL,
 		               "chunks of %" PRIu64 " sectors of %" PRIu64
 		               " bytes, expected 1 sector to %u bytes",
-		               per_chunk, sector, RUN_CHUNK_MAX);
+		               per_chunk, sector, EWF_CHUNK_MAX);
 	if (sectors == 0 || !ckd_mul64(&e->size, sectors, sector) || e->size > DEV_SIZE_MAX)
 		return err_set(err, EINVAL,
 		               "%" PRIu64 " sectors of %" PRIu64 " bytes, expected 1 to %" PRIu64
@@ -352,108 +352,10 @@ static int ewf_open(struct image *image, struct platter_error *err)
 	return 0;
 }
 
-/* ---- map ---- */
-
-/* The table that chunk number n is in. */
-static const struct ewf_table *find_table(const struct ewf *e, uint64_t n)
-{
-	size_t low = 0, high = e->ntables;
-
-	while (high - low > 1) {
-		size_t middle = low + (high - low) / 2;
-
-		if (e->tables[middle].first <= n)
-			low = middle;
-		else
-			high = middle;
-	}
-	return &e->tables[low];
-}
-
-static int get_chunk(const struct ewf *e, uint64_t n, const struct ewf_table **table,
-                     struct ewf_chunk *chunk)
-{
-	const struct ewf_table *t = find_table(e, n);
-	uint32_t i = (uint32_t)(n - t->first);
-
-	*table = t;
-	return e->version == 1 ? ewf1_get_chunk(e, t, i, chunk) : ewf2_get_chunk(e, t, i, chunk);
-}
-
-/* Write a chunk that is made of eight bytes over and over; n is its number. */
-static int make_filled(void *self, uint64_t n, void *data, size_t size)
-{
-	const struct ewf_table *t;
-	struct ewf_chunk chunk;
-	le64 fill;
-	int r = get_chunk(self, n, &t, &chunk);
-
-	if (r)
-		return r;
-	fill = le64_put(chunk.offset);
-	for (size_t i = 0; i < size; i++)
-		((uint8_t *)data)[i] = fill.b[i % sizeof fill.b];
-	return 0;
-}
-
-static bool is_zero(const struct ewf_chunk *chunk)
-{
-	return chunk->filled && chunk->offset == 0;
-}
-
-/* Chunks of zeros in a row are one run, as far as a block of a table goes. */
-static void extend_zeros(const struct ewf *e, uint64_t n, struct run *run)
-{
-	const struct ewf_table *t;
-	struct ewf_chunk chunk;
-
-	for (unsigned i = 1; i < EWF_BLOCK / 16 && n + i < e->chunks; i++) {
-		if (get_chunk(e, n + i, &t, &chunk) || !is_zero(&chunk))
-			break;
-		run->length += e->chunk;
-	}
-}
-
-static int ewf_map(void *self, uint64_t node, uint64_t off, struct run *run)
-{
-	const struct ewf *e = self;
-	uint64_t n = off / e->chunk;
-	uint32_t skip = (uint32_t)(off % e->chunk);
-	uint32_t len = (uint32_t)min64(e->chunk, e->size - n * e->chunk);
-	const struct ewf_table *t;
-	struct ewf_chunk chunk;
-	int r = get_chunk(e, n, &t, &chunk);
-
-	(void)node;
-	if (r)
-		return r;
-	*run = (struct run){.length = len - skip, .dev = t->dev, .skip = skip, .unpacked = len};
-	if (is_zero(&chunk)) {
-		run->kind = RUN_ZERO;
-		extend_zeros(e, n, run);
-	} else if (chunk.filled) {
-		run->kind = RUN_MADE;
-		run->offset = n;
-		run->make = make_filled;
-	} else if (chunk.packed) {
-		run->kind = RUN_PACKED;
-		run->codec = e->codec;
-		run->offset = chunk.offset;
-		/* What does not become smaller grows by a little; more is not of this chunk. */
-		run->packed = (uint32_t)min64(chunk.stored, min64(RUN_CHUNK_MAX,
-		                                                  e->chunk + e->chunk / 64 + 1024));
-	} else {
-		run->kind = RUN_RAW;
-		run->offset = chunk.offset + skip;
-		r = chunk.stored < len ? -EIO : 0;
-	}
-	return r;
-}
-
 const struct format_driver format_ewf = {
 	.name = "ewf",
 	.id = 12,
 	.open = ewf_open,
-	.map = ewf_map,
+	.map = ewf_map_run,
 	.close = ewf_close,
 };

@@ -19,6 +19,9 @@
 /* Larger ones are read in blocks of that size. */
 #define EWF_BLOCK 65536u
 
+/* The largest chunk, 32768 sectors of 512 bytes. */
+#define EWF_CHUNK_MAX ((uint32_t)16 << 20)
+
 /* A table of chunks. Those of all segments in a row number all chunks from 0. */
 struct ewf_table {
 	struct dev *dev;  /* the segment */
@@ -91,6 +94,9 @@ int ewf2_get_chunk(const struct ewf *e, const struct ewf_table *t, uint32_t i,
 int ewf_check_tables(struct ewf *e, struct platter_error *err);
 /* Copy entry i of t. */
 int ewf_get_entry(const struct ewf *e, const struct ewf_table *t, uint32_t i, void *entry);
+
+/* ewf-map.c: the driver's map; self is a struct ewf. */
+int ewf_map_run(void *self, uint64_t node, uint64_t off, struct run *run);
 
 /* ewf-segments.c: the name of segment n, made from that of the first (for n = 1 of any); false when
  * a name of that form has none. */

@@ -4,7 +4,7 @@
 # chunk sizes and numbers of segments, are the disk that they were made of.
 . "${srcdir:-.}/tests/lib.sh" || exit 99
 . "${srcdir:-.}/tests/lib-formats.sh" || exit 99
-requires ewfacquire ewfexport
+requires ewfacquire ewfexport python3
 requires_fuse
 
 fill disk.raw 3000320
@@ -29,6 +29,16 @@ make few E01 -f encase6 -c none -S 1048576
 [ -e few.E03 ] || fail "one segment is not several"
 make smart-few s01 -f smart -c none -S 1048576
 [ -e smart-few.s03 ] || fail "one segment is not several"
+
+# Chunks that are larger than what is unpacked at once, full of what does not get smaller too (SMART packs
+# all the same), over their pieces' borders.
+fill disk.raw 20971520
+python3 -c 'import random, sys; sys.stdout.buffer.write(random.Random(1).randbytes(6 << 20))' |
+	poke disk.raw 13000000
+make large-8M E01 -f encase6 -c deflate:fast -b 16384
+make large-4M s01 -f smart -c none -b 8192
+make large-16M s01 -f smart -c none -b 32768
+fill disk.raw 3000320
 
 # What ewfacquire made is what ewfexport makes of it.
 ewfexport -u -q -f raw -t back few.E01 >log 2>&1 || fail "ewfexport: $(cat log)"
