@@ -29,7 +29,10 @@ cut_image d. disk.raw -b 100000 -a 3
 same_disk d.aaa disk.raw
 cut_image many. disk.raw -b 2000 -d -a 5 --numeric-suffixes=1
 [ -e many.01500 ] || fail "not as many as expected"
-(ulimit -n 2048 && same_disk many.00001 disk.raw) || exit
+# More than a shell allows by default, where more are allowed at all.
+if [ "$(ulimit -Hn)" = unlimited ] || [ "$(ulimit -Hn)" -ge 2048 ]; then
+	(ulimit -Sn 256 && same_disk many.00001 disk.raw) || exit
+fi
 
 # One segment of one byte at the end, and of all the same length.
 cut_image e. disk.raw -b 3000319 -d -a 3 --numeric-suffixes=1

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -53,6 +54,9 @@ static const struct command commands[] = {
 };
 
 #define COMMANDS (sizeof commands / sizeof *commands)
+
+/* Files that one image may consist of (chain.h), and some for everything else. */
+#define DESCRIPTORS (4096 + 256)
 
 void complain(const char *fmt, ...)
 {
@@ -130,6 +134,17 @@ static void hold_standard_descriptors(void)
 		close(fd);
 }
 
+/* An image may consist of more files than a shell lets a program open by default. */
+static void allow_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS)
+		return;
+	limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int run(int argc, char **argv)
 {
 	const struct command *command;
@@ -173,6 +188,7 @@ int main(int argc, char **argv)
 	int status;
 
 	hold_standard_descriptors();
+	allow_descriptors();
 	/* A limit on file sizes is an error of the write, not the end of the program. */
 	signal(SIGXFSZ, SIG_IGN);
 	status = run(argc, argv);
