@@ -167,7 +167,6 @@ static int take_cluster(struct pass *p, struct platter_error *err)
 
 static int run_pass(struct pass *p, struct image *image, struct platter_error *err)
 {
-	const struct platter_progress *progress = image->progress;
 	uint64_t told = 0;
 	int r = 0;
 
@@ -186,9 +185,9 @@ static int run_pass(struct pass *p, struct image *image, struct platter_error *e
 			r = err_set(err, EIO, "the file ends in cluster %llu of %llu",
 			            (unsigned long long)p->cluster,
 			            (unsigned long long)p->n->clusters);
-		if (progress && progress->step && p->at - told >= 1 << 22) {
+		if (!r && p->at - told >= 1 << 22) {
 			told = p->at;
-			progress->step(progress->arg, told, image->file->size);
+			r = image_progress(image, told, image->file->size, err);
 		}
 	}
 	/* Up to 10.0 the last sector was not stored, so a cluster or its gap may be missing. */

@@ -116,6 +116,16 @@ static bool is_used(const struct partclone *p, const uint8_t *group, size_t i)
 	return p->bits == 8 ? group[i] == 1 : group[i / 8] >> i % 8 & 1;
 }
 
+/* How many of the eight bytes are 1. */
+static uint64_t ones(uint64_t word)
+{
+	const uint64_t low = 0x7f7f7f7f7f7f7f7f;
+
+	/* Of bytes that are 0 now, and only of these, the highest bit gets set. */
+	word ^= 0x0101010101010101;
+	return (uint64_t)__builtin_popcountll(~(((word & low) + low) | word | low));
+}
+
 /* Used blocks among the first n of a group. */
 static uint64_t count_used(const struct partclone *p, const uint8_t *group, size_t n)
 {
@@ -125,6 +135,10 @@ static uint64_t count_used(const struct partclone *p, const uint8_t *group, size
 	for (; p->bits == 1 && n - i >= 64; i += 64) {
 		memcpy(&word, group + i / 8, sizeof word);
 		count += (uint64_t)__builtin_popcountll(word);
+	}
+	for (; p->bits == 8 && n - i >= 8; i += 8) {
+		memcpy(&word, group + i, sizeof word);
+		count += ones(word);
 	}
 	for (; i < n; i++)
 		count += is_used(p, group, i);

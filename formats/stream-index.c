@@ -31,6 +31,9 @@
 /* Bytes of a file for which one pass is so short that it is not worth keeping the index. */
 #define SHORT_FILE ((uint64_t)1 << 20)
 
+/* Unpacked bytes after which a pass tells how far it is. */
+#define TELL ((uint64_t)1 << 20)
+
 bool stream_all_zeros(const uint8_t *p, size_t len)
 {
 	return len == 0 || (p[0] == 0 && memcmp(p, p + 1, len - 1) == 0);
@@ -137,12 +140,6 @@ static int note_zeros(struct stream *s, uint64_t chunk)
 
 /* ---- the pass ---- */
 
-void stream_progress(struct image *image, uint64_t done)
-{
-	if (image->progress && image->progress->step)
-		image->progress->step(image->progress->arg, done, image->file->size);
-}
-
 /* What a pass holds: in buf the window, and behind it the chunk that is being filled. */
 struct pass {
 	struct stream *s;
@@ -201,9 +198,10 @@ static int unpack_all(struct pass *p, struct image *image)
 			return -EFBIG;
 		if (p->fill == STREAM_CHUNK)
 			r = end_chunk(p);
-		if (!r && stream_in_tell(&p->d->in) - told >= 1 << 20) {
-			told = stream_in_tell(&p->d->in);
-			stream_progress(image, told);
+		if (!r && (s->size - told) >= TELL) {
+			told = s->size;
+			r = image_progress(image, stream_in_tell(&p->d->in), image->file->size,
+			                   NULL);
 		}
 	} while (got && !r);
 	return r ? r : end_chunk(p);
@@ -213,6 +211,8 @@ static int pass_error(struct pass *p, int r, struct platter_error *err)
 {
 	const char *why = p->d && p->d->why ? p->d->why : strerror(-r);
 
+	if (r == -EINTR)
+		return err_set(err, EINTR, "interrupted");
 	return err_set(err, r == -ENODATA ? EIO : -r,
 	               "cannot be unpacked: %s, near byte %llu of the file, after %llu unpacked "
 	               "bytes",

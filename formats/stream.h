@@ -128,14 +128,13 @@ int stream_add_point(struct stream *s, const struct stream_point *point, const u
                      size_t len);
 
 /*
- * Find the points and .size: in the cache, or by walk, which calls stream_progress now and then.
+ * Find the points and .size: in the cache, or by walk, which calls image_progress now and then.
  * walk NULL: stream_pass, which unpacks all of it.
  */
 typedef int stream_walk_fn(struct stream *s, struct image *image, struct platter_error *err);
 int stream_index(struct stream *s, struct image *image, stream_walk_fn *walk,
                  struct platter_error *err);
 stream_walk_fn stream_pass;
-void stream_progress(struct image *image, uint64_t done);
 
 /* The last step of open: fill in image. hint: what people could do about a stream that cannot be
  * begun in its middle. */

@@ -216,9 +216,9 @@ static int walk_frames(struct stream *s, struct image *image, struct platter_err
 		if (r == -ENODATA)
 			r = err_set(err, EIO, "the file ends in the middle of the frame at %llu",
 			            (unsigned long long)at);
-		if (at - told >= 1 << 20) {
+		if (!r && at - told >= 1 << 20) {
 			told = at;
-			stream_progress(image, told);
+			r = image_progress(image, told, image->file->size, err);
 		}
 	}
 	sized = w->sized;

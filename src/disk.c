@@ -134,7 +134,8 @@ static int open_image(struct platter *p, const char *path, const struct platter_
 	                            .chain = opt->chain,
 	                            .index_folder = opt->index_folder,
 	                            .progress = opt->progress,
-	                            .disk_number = opt->disk};
+	                            .disk_number = opt->disk,
+	                            .stop = opt->stop};
 	const struct image *outermost;
 	int r = opt->blank ? 0 : recorded(overlay, &req, err);
 

@@ -123,6 +123,14 @@ void image_note(struct image *image, const char *fmt, ...)
 	l[image->nnotes - 1] = line;
 }
 
+int image_progress(const struct image *image, uint64_t done, uint64_t total,
+                   struct platter_error *err)
+{
+	if (image->progress && image->progress->step)
+		image->progress->step(image->progress->arg, done, total);
+	return image->stop && *image->stop ? err_set(err, EINTR, "interrupted") : 0;
+}
+
 /* ---- opening ---- */
 
 static const struct format_driver *by_name(const char *name)
@@ -156,6 +164,7 @@ static struct image *new_image(struct chain *chain, struct dev *file,
 	image->index_folder = req->index_folder;
 	image->progress = req->progress;
 	image->disk_number = req->disk_number;
+	image->stop = req->stop;
 	return image;
 }
 
@@ -394,6 +403,7 @@ static int open_in(struct chain *chain, struct dev *file, const struct image_req
 		image->snapshot = NULL;
 		image->index_folder = NULL;
 		image->progress = NULL;
+		image->stop = NULL;
 	}
 	return 0;
 }
@@ -439,7 +449,8 @@ int image_open_parent(struct image *image, const char *what, const char *ref, co
 	struct image_request req = {.format = format,
 	                            .cache = image->cache,
 	                            .index_folder = image->index_folder,
-	                            .progress = image->progress};
+	                            .progress = image->progress,
+	                            .stop = image->stop};
 	struct chain *chain;
 	struct dev *file;
 	int r = chain_open_parent(image->chain, what, ref, &chain, &file, err);

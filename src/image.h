@@ -66,6 +66,7 @@ struct image {
 	/* For opening that takes long (see indexcache.h). During open only. */
 	const char *index_folder;                /* NULL: keep no indexes */
 	const struct platter_progress *progress; /* NULL: nobody looks */
+	const volatile int *stop;                /* NULL: nobody stops it */
 	/* Which of the disks in it, from 1: the wanted one (0: the only one), then the chosen. */
 	uint32_t disk_number;
 
@@ -110,6 +111,13 @@ int image_choose_snapshot(struct image *image, size_t *index, struct platter_err
 void image_note(struct image *image, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /*
+ * To be called now and then during long work of open, having done so many of total bytes. -EINTR
+ * with err set: give up.
+ */
+int image_progress(const struct image *image, uint64_t done, uint64_t total,
+                   struct platter_error *err);
+
+/*
  * Open the image that ref names as the parent: image->parent, of which RUN_PARENT runs are read.
  * format: the name of its format as the child records it; NULL: the child does not say, and then
  * it is only taken when it is in no format but raw, since otherwise whoever wrote its contents
@@ -132,6 +140,7 @@ struct image_request {
 	struct cache *cache;  /* borrowed, outlives the image */
 	const char *index_folder;                /* as in struct image */
 	const struct platter_progress *progress; /* likewise */
+	const volatile int *stop;                /* likewise */
 };
 
 /* Open the image at path, a file or a bundle. */

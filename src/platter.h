@@ -53,6 +53,7 @@ struct platter_options {
 	const char *index_folder; /* where indexes of compressed streams are kept, which take a pass
 	                           * over the file to make; NULL: nowhere */
 	const struct platter_progress *progress; /* for such a pass; NULL: nobody looks */
+	const volatile int *stop; /* not NULL: when it gets set, such a pass gives up (EINTR) */
 	uint64_t blank; /* no image but a disk of so many zeros, which path is only a name for; what
 	                 * is written to it needs overlay_ram; 0: an image */
 

@@ -83,7 +83,8 @@ struct command {
 /* "platter: ..." on stderr, one line. */
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* complain() about err; returns EXIT_IMAGE, or EXIT_USAGE for what the library calls ambiguous. */
+/* complain() about err; returns EXIT_IMAGE, EXIT_USAGE for what the library calls ambiguous, or
+ * EXIT_USER when it was stopped. */
 int complain_error(const struct platter_error *err);
 
 /* The exit status when copying failed with -errno r: trouble with the destination is the system's,

@@ -74,7 +74,7 @@ void complain(const char *fmt, ...)
 int complain_error(const struct platter_error *err)
 {
 	complain("%s", err->text);
-	return err->code == ENOTUNIQ ? EXIT_USAGE : EXIT_IMAGE;
+	return err->code == ENOTUNIQ ? EXIT_USAGE : err->code == EINTR ? EXIT_USER : EXIT_IMAGE;
 }
 
 int copy_status(int r)

@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "err.h"
+#include "interrupt.h"
 #include "progress.h"
 
 /* ---- values ---- */
@@ -589,11 +591,19 @@ struct platter *cli_open(struct cli *cli, const char *path)
 	if (cli->overlay_beside && !name_overlay(cli, path))
 		return NULL;
 	cli->open.progress = &progress;
+	cli->open.stop = &interrupted;
 	progress_begin(&bar, 0, cli->quiet);
+	interrupt_catch();
 	r = platter_open(path, &cli->open, &p, &err);
+	interrupt_release();
 	if (bar.total)
 		progress_end(&bar);
 	cli->open.progress = NULL;
+	cli->open.stop = NULL;
+	if (!r && interrupted) {
+		platter_close(p);
+		r = err_set(&err, EINTR, "%s: interrupted", path);
+	}
 	if (r) {
 		cli->open_status = complain_error(&err);
 		return NULL;

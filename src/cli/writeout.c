@@ -4,10 +4,10 @@
 #include "writeout.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <strings.h>
 
+#include "interrupt.h"
 #include "progress.h"
 
 static const struct {
@@ -69,28 +69,6 @@ void writeout_note(void *arg, const char *line)
 		complain("%s", line);
 }
 
-static volatile int interrupted;
-
-static void note_signal(int sig)
-{
-	(void)sig;
-	interrupted = 1;
-}
-
-/*
- * The new file may have a temporary name, which has to go. The second signal ends the program at
- * once, and what is ignored (nohup) stays so.
- */
-static void catch_signals(void)
-{
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction act = {.sa_handler = note_signal, .sa_flags = (int)SA_RESETHAND}, old;
-
-	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
-		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-			sigaction(signals[i], &act, NULL);
-}
-
 int writeout_copy(struct cli *cli, struct platter *p, const char *dst, struct platter_export *how)
 {
 	struct progress bar;
@@ -98,11 +76,13 @@ int writeout_copy(struct cli *cli, struct platter *p, const char *dst, struct pl
 	struct platter_error err;
 	int r;
 
-	catch_signals();
+	/* The new file may have a temporary name, which has to go. */
+	interrupt_catch();
 	how->stop = &interrupted;
 	progress_begin(&bar, 0, cli->quiet);
 	r = platter_export(p, dst, how, &progress, &err);
 	progress_end(&bar);
+	interrupt_release();
 	if (!r)
 		return EXIT_OK;
 	complain("%s", err.text);
