@@ -84,7 +84,7 @@ static const char magic[15] = "partclone-image", bitmap_magic[8] = "BiTmAgIc";
 #define READ_BYTES ((size_t)256 << 10)
 
 /* Groups that one run of unused blocks is followed through; who needs more asks again. */
-#define FOLLOW 64
+#define FOLLOW 8
 
 struct partclone {
 	struct dev *file;
@@ -161,7 +161,8 @@ static int count_more(struct partclone *p, uint8_t *buf)
 
 	if (r)
 		return r;
-	p->crc = (uint32_t)crc32_z(p->crc, buf, n);
+	if (p->bytes <= COUNT_AT_OPEN) /* else nobody asks */
+		p->crc = (uint32_t)crc32_z(p->crc, buf, n);
 	for (size_t i = 0; i < n; i += GROUP, p->counted++)
 		p->counts[p->counted + 1] =
 			p->counts[p->counted] + count_used(p, buf + i, group_blocks(p, p->counted));
@@ -188,6 +189,18 @@ static int count_up_to(struct partclone *p, uint64_t g)
 
 /* ---- the map ---- */
 
+/* The first block of a group, from i on, that is in use, or n. */
+static size_t skip_unused(const struct partclone *p, const uint8_t *group, size_t i, size_t n)
+{
+	while (i < n && !is_used(p, group, i)) {
+		bool many = i % 64 == 0 && n - i >= 64 &&
+		            count_used(p, group + i / 8 * p->bits, 64) == 0;
+
+		i += many ? 64 : 1;
+	}
+	return i;
+}
+
 /* Blocks behind block i of group g that are not in use, that one included. */
 static int follow_unused(struct partclone *p, uint64_t g, size_t i, uint64_t *blocks)
 {
@@ -202,8 +215,7 @@ static int follow_unused(struct partclone *p, uint64_t g, size_t i, uint64_t *bl
 		              (size_t)min64(GROUP, p->bytes - g * GROUP), &group);
 		if (r)
 			break;
-		while (i < n && !is_used(p, group->data, i))
-			i++;
+		i = skip_unused(p, group->data, i, n);
 		cache_put(p->cache, group);
 		*blocks += i - start;
 		if (i < n)

@@ -7,7 +7,8 @@ requires gzip pgrep strace
 requires_strace
 
 head -c 16000000 /dev/urandom | gzip -1 -c >disk.gz
-for signal in INT TERM; do
+for signal in HUP TERM; do # INT is ignored by what a script starts in the background
+	rm -f calls
 	# Held up at a read of the file in the middle of the pass until the signal has come.
 	strace -o calls -P "$PWD/disk.gz" -e trace=pread64 -e inject=pread64:delay_enter=20000:when=60+ \
 		"$PLATTER" info disk.gz >out 2>err </dev/null &
