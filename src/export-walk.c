@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * From one end of the disk to the other. The thread that walks finds what is there, in items of at
- * most EXPORT_STEP, and takes them again in the same order; in between workers, one to a core, read
- * and pack them, which is where the time goes. The items are a ring: a slow file to write to keeps
- * the workers waiting, and a slow worker the one who writes. On one core there are no workers.
+ * most EXPORT_STEP, and takes them again in the same order; in between workers, two to a core since
+ * they also wait for the disk, read and pack them, which is where the time goes. The items are a
+ * ring: a slow file to write to keeps the workers waiting, and a slow worker the one who writes. On
+ * one core there are no workers.
  *
  * The lock protects the counters and the items' .done; an item belongs to the walker until it is
  * .given away, and to one worker until it is .done.
@@ -25,7 +26,7 @@
 #define LOOK_STEP ((uint64_t)64 << 30)
 
 #define WORKERS_MAX 64
-#define ITEMS_AHEAD 4 /* more than there are workers */
+#define ITEMS_AHEAD 8 /* more than there are workers: one that is slow holds up the others */
 
 /* Free ranges inside an item: no filesystem allocates by less than 512 bytes. */
 #define FREE_MAX (EXPORT_STEP / 1024 + 1)
@@ -353,13 +354,13 @@ static void stop_workers(struct walk *w, unsigned n)
 		pthread_join(w->workers[--n], NULL);
 }
 
-/* The cores that this process may use. */
-static unsigned cores(void)
+/* How many there are to be, for the cores that this process may use. */
+static unsigned count_workers(void)
 {
 	cpu_set_t set;
 	int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 
-	return n < WORKERS_MAX ? (unsigned)n : WORKERS_MAX;
+	return n <= 1 ? 1 : (unsigned)min64((uint64_t)n * 2, WORKERS_MAX);
 }
 
 static bool make_work(struct walk *w, struct work *k)
@@ -412,7 +413,7 @@ int export_walk(struct export_job *x, export_put_fn *put, void *self)
 		.to_do = PTHREAD_COND_INITIALIZER,
 		.done = PTHREAD_COND_INITIALIZER,
 	};
-	unsigned n = cores(), started = 0;
+	unsigned n = count_workers(), started = 0;
 	int r = make(&w, n) ? 0 : export_no_memory(x);
 
 	if (!r) {
