@@ -120,7 +120,7 @@ int cmd_verify(struct cli *cli)
 	int status;
 
 	if (!p)
-		return EXIT_IMAGE;
+		return cli->open_status;
 	status = cli->json ? verify_json(cli, p, &v) : verify(cli, p, &v);
 	platter_abandon(p);
 	return status;
