@@ -101,10 +101,8 @@ static int subclusters(const struct qcow2 *q, uint64_t bitmap, bool allocated, u
 		qtables_unallocated(&q->t, off, run);
 		same = ~(data | zero);
 	}
-	same = ~(same >> first);
+	same = ~(same >> first); /* ones at the top, unless all 32 are the same */
 	n = same ? (unsigned)__builtin_ctz(same) : 32;
-	if (n > 32 - first)
-		n = 32 - first;
 	run->length = ((uint64_t)n << bits) - (off & (((uint64_t)1 << bits) - 1));
 	return 0;
 }

@@ -20,8 +20,9 @@ made() {
 fill mixed.raw 1500160 1           # no multiple of any cluster but 512
 fill dense.raw 700416 2            # smaller than the largest cluster
 truncate -s 3M empty.raw           # nothing
-truncate -s 5M ends.raw            # something at the ends alone
+truncate -s 5M ends.raw            # something at the ends, and where an L2 table begins to count
 poke ends.raw 0 "the first bytes"
+poke ends.raw $((2 * 1024 * 1024)) "amid nothing"
 poke ends.raw $((5 * 1024 * 1024 - 5)) "last."
 head -c 512 /dev/urandom >sector.raw # no larger than the smallest cluster
 
@@ -30,7 +31,7 @@ expect 0 qemu-img create -q -f qcow2 -o compression_type=zstd probe.qcow2 1M
 "$PLATTER" info probe.qcow2 >out 2>&1 && zstd=zstd
 [ "$zstd" ] || grep -q 'libzstd' out || fail "zstd: $(cat out)"
 
-raws=(mixed dense ends)
+raws=(ends mixed dense)
 codecs=(zlib "${zstd:-zlib}")
 i=0
 for cluster in 512 1k 2k 4k 8k 16k 32k 64k 128k 256k 512k 1M 2M; do
