@@ -126,6 +126,12 @@ static uint64_t ones(uint64_t word)
 	return (uint64_t)__builtin_popcountll(~(((word & low) + low) | word | low));
 }
 
+/* Most groups of a large disk's bitmap are. */
+static bool all_zeros(const uint8_t *p, size_t len)
+{
+	return p[0] == 0 && memcmp(p, p + 1, len - 1) == 0;
+}
+
 /* Used blocks among the first n of a group. */
 static uint64_t count_used(const struct partclone *p, const uint8_t *group, size_t n)
 {
@@ -163,9 +169,13 @@ static int count_more(struct partclone *p, uint8_t *buf)
 		return r;
 	if (p->bytes <= COUNT_AT_OPEN) /* else nobody asks */
 		p->crc = (uint32_t)crc32_z(p->crc, buf, n);
-	for (size_t i = 0; i < n; i += GROUP, p->counted++)
-		p->counts[p->counted + 1] =
-			p->counts[p->counted] + count_used(p, buf + i, group_blocks(p, p->counted));
+	for (size_t i = 0; i < n; i += GROUP, p->counted++) {
+		uint64_t used = 0;
+
+		if (!all_zeros(buf + i, (size_t)min64(GROUP, n - i)))
+			used = count_used(p, buf + i, group_blocks(p, p->counted));
+		p->counts[p->counted + 1] = p->counts[p->counted] + used;
+	}
 	return 0;
 }
 
@@ -215,7 +225,7 @@ static int follow_unused(struct partclone *p, uint64_t g, size_t i, uint64_t *bl
 		              (size_t)min64(GROUP, p->bytes - g * GROUP), &group);
 		if (r)
 			break;
-		i = skip_unused(p, group->data, i, n);
+		i = all_zeros(group->data, group->size) ? n : skip_unused(p, group->data, i, n);
 		cache_put(p->cache, group);
 		*blocks += i - start;
 		if (i < n)
