@@ -320,7 +320,9 @@ static int cso_open(struct image *image, struct platter_error *err)
 		return DRIVER_NOT_MINE;
 	r = check_header(&h, err);
 	if (!r)
-		r = codec_require(zso ? CODEC_LZ4 : CODEC_DEFLATE, err);
+		r = zso ? 0 : codec_require(CODEC_DEFLATE, err);
+	if (!r && (zso || h.version == 2))
+		r = codec_require(CODEC_LZ4, err);
 	if (r)
 		return r;
 	cso = malloc(sizeof *cso);
