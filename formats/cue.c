@@ -99,14 +99,20 @@ static int add_track(struct cue *cue, struct cd_disc *disc, int i, struct dev *f
 	return r ? r : cd_disc_piece(disc, file, samples->off + off, length, &track->layout, err);
 }
 
-/* The gap of addresses in front of a track that no file holds. */
+/*
+ * The gap of addresses in front of a track that no file holds. The first 150 sectors of the first
+ * track's pregap come before address 0; of audio, a pregap in the file is what a drive can read,
+ * which begins there. (What goes below 0 here comes back when the index is added.)
+ */
 static uint64_t gap_before(const struct cue *cue, int i)
 {
 	const struct cue_track *track = &cue->tracks[i], *before = track - 1;
 	uint64_t gap = track->pregap;
 
+	if (i == 0 && !track->layout.audio && begins(track) + CD_PREGAP <= track->index1)
+		return gap - CD_PREGAP;
 	if (i == 0)
-		return gap;
+		return gap - min64(gap, CD_PREGAP);
 	gap += before->postgap;
 	if (track->session != before->session) {
 		gap += before->session == 1 ? CD_FIRST_GAP : CD_NEXT_GAP;

@@ -29,8 +29,14 @@ for name, mode, parts in (
 with open("odd.cue", "wb") as f:
     f.write(b'\xef\xbb\xbfrem made by hand\r\n\r\nTitle "x\r\nfile  A b.BIN binary \r\n'
             b'\ttrack 1 mode1/2352\r\n\tflags dcp\r\n\tindex 0 0:0:0\r\n\tindex 1 0:0:0\r\n')
+# The pregap of the first track ends at address 0, in the file or not.
+with open("o.cue", "w") as f:
+    f.write('FILE "a.bin" BINARY\nTRACK 01 MODE1/2048\nPREGAP 00:02:00\nINDEX 01 00:00:00\n')
+cd.write("p.bin", bytes(150 * 2048), iso)
+with open("p.cue", "w") as f:
+    f.write('FILE "p.bin" BINARY\nTRACK 01 MODE1/2048\nINDEX 00 00:00:00\nINDEX 01 00:02:00\n')
 PY
-for cue in [a-n].cue; do
+for cue in [a-p].cue; do
 	same_disk "$cue" disc.iso
 done
 for name in b c e; do
