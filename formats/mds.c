@@ -148,10 +148,14 @@ static int take_file(struct mds *mds, const struct mds_footer *footer, struct pl
 	r = table(mds, off, bytes, size ? size : 1, "a file name", err);
 	if (r)
 		return r;
+	size = strlen((char *)bytes);
 	if (le32_get(footer->wide))
 		text_from_utf16(bytes, NAME_MAX_BYTES / 2, false, file->name, sizeof file->name);
+	else if (size < sizeof file->name)
+		memcpy(file->name, bytes, size + 1);
 	else
-		snprintf(file->name, sizeof file->name, "%s", (char *)bytes);
+		return err_set(err, EINVAL, "a file name of more than %zu bytes",
+		               sizeof file->name - 1);
 	own_name(mds, file->name, sizeof file->name);
 	mds->nfiles++;
 	return 0;

@@ -60,6 +60,7 @@ bad("begin", block + 0x28, b"\xff\xff\xff")
 bad("short", 0, b"M")
 bad("none", block + 4, b"\xa3")
 bad("name", image.index(b"*.mdf"), b"/etc/passwd\0")
+bad("long", image.index(b"*.mdf"), b"n" * 300)
 bad("missing", image.index(b"*.mdf"), b"*.mdx")
 PY
 for image in [a-g].mds; do
@@ -87,6 +88,7 @@ refuses begin.mds 'track 1 begins at 16777215 of "begin.mdf", which has 65536'
 refuses short.mds 'of which "short.mdf" lacks'
 refuses none.mds 'there is no track'
 refuses name.mds 'file "/etc/passwd": another folder'
+refuses long.mds 'a file name of more than 255 bytes'
 refuses missing.mds 'file "missing.mdx": not in the image'"'"'s folder'
 hostile mds dvd.mds
 hostile mds mixed.mds
