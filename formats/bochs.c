@@ -260,6 +260,7 @@ static void bochs_close(void *self)
 
 const struct format_driver format_bochs = {
 	.name = "bochs",
+	.qemu = "bochs",
 	.id = 24,
 	.open = bochs_open,
 	.map = bochs_map,

@@ -161,6 +161,7 @@ static void cloop_close(void *self)
 
 const struct format_driver format_cloop = {
 	.name = "cloop",
+	.qemu = "cloop",
 	.id = 25,
 	.open = cloop_open,
 	.map = cloop_map,

@@ -230,6 +230,7 @@ static int dmg_map(void *self, uint64_t node, uint64_t off, struct run *run)
 
 const struct format_driver format_dmg = {
 	.name = "dmg",
+	.qemu = "dmg",
 	.id = 9,
 	.open = dmg_open,
 	.map = dmg_map,

@@ -213,6 +213,7 @@ static void parallels_close(void *self)
 
 const struct format_driver format_parallels = {
 	.name = "parallels",
+	.qemu = "parallels",
 	.id = 22,
 	.open = parallels_open,
 	.map = parallels_map,

@@ -186,6 +186,7 @@ static void qcow_close(void *self)
 
 const struct format_driver format_qcow = {
 	.name = "qcow",
+	.qemu = "qcow",
 	.id = 3,
 	.open = qcow_open,
 	.map = qtables_map,

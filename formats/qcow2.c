@@ -166,12 +166,6 @@ int qcow2_take_l1(struct qcow2 *q, uint64_t off, uint64_t entries, struct platte
 	return 0;
 }
 
-/* QEMU's names of formats are platter's, but for one. */
-static const char *format_name(const char *name)
-{
-	return name && strcmp(name, "vpc") == 0 ? "vhd" : name;
-}
-
 static int open_backing(struct image *image, const struct qcow2_header *h,
                         const struct qcow2_extensions *x, struct platter_error *err)
 {
@@ -182,7 +176,7 @@ static int open_backing(struct image *image, const struct qcow2_header *h,
 
 	if (r)
 		return r;
-	r = image_open_parent(image, "backing file", name, format_name(x->backing_format), err);
+	r = image_open_parent(image, "backing file", name, x->backing_format, err);
 	free(name);
 	return r;
 }
@@ -287,6 +281,7 @@ static void qcow2_close(void *self)
 
 const struct format_driver format_qcow2 = {
 	.name = "qcow2",
+	.qemu = "qcow2",
 	.id = 2,
 	.snapshots = true,
 	.open = qcow2_open,

@@ -221,6 +221,7 @@ static void qed_close(void *self)
 
 const struct format_driver format_qed = {
 	.name = "qed",
+	.qemu = "qed",
 	.id = 4,
 	.open = qed_open,
 	.map = qtables_map,

@@ -39,6 +39,7 @@ static void raw_close(void *self)
 
 const struct format_driver format_raw = {
 	.name = "raw",
+	.qemu = "raw",
 	.id = 1,
 	.open = raw_open,
 	.map = raw_map,

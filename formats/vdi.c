@@ -379,6 +379,7 @@ static void vdi_close(void *self)
 
 const struct format_driver format_vdi = {
 	.name = "vdi",
+	.qemu = "vdi",
 	.id = 5,
 	.open = vdi_open,
 	.map = vdi_map,

@@ -305,6 +305,7 @@ static void vhd_close(void *self)
 
 const struct format_driver format_vhd = {
 	.name = "vhd",
+	.qemu = "vpc",
 	.id = 7,
 	.open = vhd_open,
 	.map = vhd_map,

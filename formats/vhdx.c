@@ -341,6 +341,7 @@ static int vhdx_map(void *self, uint64_t node, uint64_t off, struct run *run)
 
 const struct format_driver format_vhdx = {
 	.name = "vhdx",
+	.qemu = "vhdx",
 	.id = 8,
 	.open = vhdx_open,
 	.map = vhdx_map,

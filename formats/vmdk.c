@@ -380,6 +380,7 @@ static int vmdk_map(void *self, uint64_t node, uint64_t off, struct run *run)
 
 const struct format_driver format_vmdk = {
 	.name = "vmdk",
+	.qemu = "vmdk",
 	.id = 6,
 	.open = vmdk_open,
 	.map = vmdk_map,

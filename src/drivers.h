@@ -32,7 +32,9 @@
  */
 struct format_driver {
 	const char *name;
-	uint32_t id; /* 1 to 255, in overlay headers: never changes, never reused */
+	const char
+		*qemu; /* what QEMU calls it, and backing formats are recorded as; NULL: nothing */
+	uint32_t id;   /* 1 to 255, in overlay headers: never changes, never reused */
 	/* What it maps is a file that may be in another format, or raw. */
 	bool wraps;
 	/* It knows image.snapshot; else wishing for one is refused. */

@@ -303,6 +303,20 @@ static bool beside(struct export_job *x)
 	return same;
 }
 
+/* The backing file is read by QEMU. */
+static int check_backing(struct export_job *x)
+{
+	const struct image *image = x->p->container;
+
+	if (!image->outer && image->format->qemu && !image->state)
+		return 0;
+	return err_set(x->err, ENOTSUP,
+	               "%s: a thin export would need QEMU to read %s%s, in %s format, which it "
+	               "cannot",
+	               x->dst, x->p->path, image->state ? " as of a snapshot" : "",
+	               platter_format(x->p));
+}
+
 static int backing_name(struct export_job *x, char name[NAME_MAX_LEN + 1])
 {
 	const char *plain = strrchr(x->p->path, '/') + 1, *from = x->p->path;
@@ -325,7 +339,7 @@ static int backing_name(struct export_job *x, char name[NAME_MAX_LEN + 1])
 static void put_backing(struct writer *w, char *cluster)
 {
 	struct qcow2_header *h = (struct qcow2_header *)cluster;
-	const char *format = platter_format(w->x->p);
+	const char *format = w->x->p->container->format->qemu;
 	struct qcow2_extension ext = {be32_put(EXT_BACKING_FMT),
 	                              be32_put((uint32_t)strlen(format))};
 	size_t at = be32_get(h->header_length);
@@ -367,8 +381,10 @@ static int put_first_cluster(struct writer *w, uint64_t l1, uint64_t refcounts, 
 static int put_all(struct writer *w)
 {
 	uint64_t l1, refcounts, table;
-	int r = w->x->original ? backing_name(w->x, w->backing) : 0;
+	int r = w->x->original ? check_backing(w->x) : 0;
 
+	if (!r && w->x->original)
+		r = backing_name(w->x, w->backing);
 	if (!r)
 		r = put_data(w);
 	if (!r)

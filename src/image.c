@@ -133,11 +133,15 @@ int image_progress(const struct image *image, uint64_t done, uint64_t total,
 
 /* ---- opening ---- */
 
+/* By our name or QEMU's, which never mean different formats. */
 static const struct format_driver *by_name(const char *name)
 {
-	for (size_t i = 0; format_drivers[i]; i++)
-		if (strcmp(format_drivers[i]->name, name) == 0)
-			return format_drivers[i];
+	for (size_t i = 0; format_drivers[i]; i++) {
+		const struct format_driver *d = format_drivers[i];
+
+		if (strcmp(d->name, name) == 0 || (d->qemu && strcmp(d->qemu, name) == 0))
+			return d;
+	}
 	return NULL;
 }
 
