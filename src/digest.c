@@ -4,6 +4,7 @@
 #include "digest.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -13,17 +14,21 @@
 
 struct digest {
 #ifdef HAVE_LIBCRYPTO
-	EVP_MD_CTX *ctx; /* NULL: CRC-32 */
+	EVP_MD_CTX *ctx; /* NULL: one of ours */
 #endif
-	uLong crc;
+	uint32_t sum; /* so far, of those that are ours */
+	bool dc42;    /* not CRC-32 */
+	bool half;    /* dc42: there is a first byte of a word ... */
+	uint8_t high; /* ... this one */
 };
 
 /* libcrypto's names for ours. */
 static const struct {
 	const char *name, *evp;
 } names[] = {
-	{"crc32", NULL},      {"md5", "MD5"},       {"sha1", "SHA1"},
-	{"sha256", "SHA256"}, {"sha512", "SHA512"}, {"blake2b", "BLAKE2b512"},
+	{"crc32", NULL},           {"dc42", NULL},       {"md5", "MD5"},
+	{"sha1", "SHA1"},          {"sha256", "SHA256"}, {"sha512", "SHA512"},
+	{"blake2b", "BLAKE2b512"},
 };
 
 static int begin(struct digest *d, const char *name, const char *evp, struct platter_error *err)
@@ -57,6 +62,7 @@ int digest_new(const char *name, struct digest **out, struct platter_error *err)
 	*out = calloc(1, sizeof **out);
 	if (!*out)
 		return err_set(err, ENOMEM, "no memory");
+	(*out)->dc42 = strcmp(name, "dc42") == 0;
 	r = begin(*out, name, names[i].evp, err);
 	if (r) {
 		digest_free(*out);
@@ -65,13 +71,30 @@ int digest_new(const char *name, struct digest **out, struct platter_error *err)
 	return r;
 }
 
+/* Words of 16 bits are added, and the sum is rotated. */
+static void add_dc42(struct digest *d, const uint8_t *p, size_t len)
+{
+	for (; len; p++, len--) {
+		d->half = !d->half;
+		if (d->half) {
+			d->high = *p;
+			continue;
+		}
+		d->sum += (uint32_t)d->high << 8 | *p;
+		d->sum = d->sum >> 1 | d->sum << 31;
+	}
+}
+
 int digest_add(struct digest *d, const void *bytes, size_t len)
 {
 #ifdef HAVE_LIBCRYPTO
 	if (d->ctx)
 		return EVP_DigestUpdate(d->ctx, bytes, len) == 1 ? 0 : -EIO;
 #endif
-	d->crc = crc32_z(d->crc, bytes, len);
+	if (d->dc42)
+		add_dc42(d, bytes, len);
+	else
+		d->sum = (uint32_t)crc32_z(d->sum, bytes, len);
 	return 0;
 }
 
@@ -84,7 +107,7 @@ size_t digest_end(struct digest *d, uint8_t value[DIGEST_MAX])
 		return EVP_DigestFinal_ex(d->ctx, value, &len) == 1 ? len : 0;
 #endif
 	for (int i = 0; i < 4; i++)
-		value[i] = (uint8_t)(d->crc >> (24 - 8 * i));
+		value[i] = (uint8_t)(d->sum >> (24 - 8 * i));
 	return 4;
 }
 

@@ -13,8 +13,11 @@
 
 struct digest;
 
-/* Begin one: "md5", "sha1", "sha256", "sha512", "blake2b" or "crc32" (written big-endian). -EINVAL
- * for another name, -EOPNOTSUPP with the library that this build lacks. */
+/*
+ * Begin one: "md5", "sha1", "sha256", "sha512", "blake2b", "crc32", "dc42" (see struct image_sum).
+ * The last two are written big-endian. -EINVAL for another name, -EOPNOTSUPP with the library that
+ * this build lacks.
+ */
 int digest_new(const char *name, struct digest **out, struct platter_error *err);
 
 /* 0 or -errno. */

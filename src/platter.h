@@ -414,7 +414,7 @@ int platter_create(const char *dst, uint64_t size, const struct platter_export *
 /* ---- checksums ---- */
 
 struct platter_sum {
-	const char *digest; /* "md5", "sha1", "sha256", "sha512", "blake2b", "crc32" */
+	const char *digest; /* "md5", "sha1", "sha256", "sha512", "blake2b", "crc32", "dc42" */
 	const char *what;   /* what of the disk it is of, in words; "": see the next */
 	uint64_t start, length;
 	bool whole;       /* that is all of the disk, or of the partition */

@@ -28,6 +28,7 @@ struct job {
 	const char *name;
 	uint64_t start, end;
 	size_t number;         /* stored ones first, each kind in its order */
+	size_t gap;            /* that comes next, of those that the stored one leaves out */
 	struct digest *digest; /* while it is live */
 };
 
@@ -62,6 +63,19 @@ static int add_job(struct verify *v, const struct job *job)
 	return 0;
 }
 
+/* Gaps are to be in order, apart and inside. */
+static bool gaps_ok(const struct image_sum *s)
+{
+	uint64_t at = s->start, end = s->start + s->length;
+
+	for (size_t i = 0; i < s->ngaps; i++) {
+		if (s->gaps[i].start < at || !range_ok(s->gaps[i].start, s->gaps[i].length, end))
+			return false;
+		at = s->gaps[i].start + s->gaps[i].length;
+	}
+	return true;
+}
+
 static int add_stored(struct verify *v, const struct image *image)
 {
 	int r = 0;
@@ -82,6 +96,10 @@ static int add_stored(struct verify *v, const struct image *image)
 			               ", and the disk ends at %" PRIu64,
 			               v->p->path, s->digest, s->length, s->start,
 			               image->disk->size);
+		if (!gaps_ok(s))
+			return err_set(v->err, EINVAL,
+			               "%s: what a stored %s leaves out is not in order",
+			               v->p->path, s->digest);
 		r = add_job(v, &job);
 	}
 	return r;
@@ -209,6 +227,34 @@ static int feed(struct digest *d, const char *data, uint64_t len)
 	return r;
 }
 
+/* The gap that off is in or before; an empty one behind everything when there is none. */
+static struct image_gap next_gap(struct job *job, uint64_t off)
+{
+	const struct image_sum *s = job->stored;
+
+	while (s && job->gap < s->ngaps &&
+	       s->gaps[job->gap].start + s->gaps[job->gap].length <= off)
+		job->gap++;
+	return s && job->gap < s->ngaps ? s->gaps[job->gap] : (struct image_gap){UINT64_MAX, 0};
+}
+
+/* The same of what counts, from off on. */
+static int feed_counted(struct job *job, uint64_t off, const char *data, uint64_t len)
+{
+	uint64_t end = off + len, from = off;
+	int r = 0;
+
+	while (off < end && !r) {
+		struct image_gap gap = next_gap(job, off);
+		uint64_t stop = min64(end, gap.start);
+
+		if (off < stop)
+			r = feed(job->digest, data ? data + (off - from) : NULL, stop - off);
+		off = stop < end ? min64(end, gap.start + gap.length) : end;
+	}
+	return r;
+}
+
 /* Give a piece in which nothing begins or ends to all that are live; end those that end there. */
 static int use(struct verify *v, uint64_t off, const char *data, uint64_t len)
 {
@@ -218,7 +264,7 @@ static int use(struct verify *v, uint64_t off, const char *data, uint64_t len)
 	for (unsigned i = 0; i < v->nlive && !r; i++) {
 		struct job *job = v->live[i];
 
-		if (feed(job->digest, data, len) != 0)
+		if (feed_counted(job, off, data, len) != 0)
 			r = err_set(v->err, EIO, "%s: %s cannot be computed", v->p->path,
 			            job->name);
 		else if (job->end == off + len)
