@@ -133,7 +133,7 @@ _platter_options() {
 	commit) say='--yes --undo --base' ;;
 	discard | rollback) say=--yes ;;
 	check) say=--repair ;;
-	verify) say="$image --hash --hash= --json" ;;
+	verify) say="$image --hash --json" ;;
 	export) say='--format --compress --thin --base' ;;
 	convert) say="$image --overlay --overlay= --compress --used --yes --base" ;;
 	create) say=--format ;;
