@@ -6,5 +6,5 @@
 requires xz
 xz -q -c <"$srcdir/COPYING" >library && requires_library library
 
-xz --block-size=9000 -c "$srcdir/Makefile.am" >text.xz
+xz --lzma2=preset=0,dict=64KiB --block-size=9000 -c "$srcdir/Makefile.am" >text.xz
 hostile xz text.xz
