@@ -9,8 +9,9 @@ requires mkfs.fat fsck.fat mcopy mdel
 
 seq 30000 >numbers
 head -c 100001 /dev/urandom >random
+for i in {0..9}; do echo "$i" >small$i; done
 
-# make SIZE ARGUMENT...: fs, full of junk where nothing was written, with a hole where a file was
+# make SIZE ARGUMENT...: fs, full of junk where nothing was written, with holes where files were
 make() {
 	rm -f fs
 	junk fs "$1"
@@ -18,7 +19,9 @@ make() {
 	expect 0 mcopy -i fs numbers ::one
 	expect 0 mcopy -i fs random ::two
 	expect 0 mcopy -i fs numbers ::three
-	expect 0 mdel -i fs ::one
+	# Files of a cluster, and holes that begin and end at odd and even ones.
+	expect 0 mcopy -i fs small? ::
+	expect 0 mdel -i fs ::one ::small2 ::small3 ::small4 ::small7
 	expect 0 fsck.fat -n fs
 }
 
