@@ -44,7 +44,8 @@ exact() {
 	make "$@"
 	copied
 	same "stderr" "$(cat err)" ""
-	free_ranges | only_free fs copy 0
+	free_ranges >ranges
+	only_free fs copy 0 <ranges
 	expect 0 e2fsck -fn copy
 	rm -rf there
 	mkdir there

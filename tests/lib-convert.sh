@@ -45,8 +45,8 @@ junk() {
 }
 
 # only_free SRC DST OFFSET <RANGES: DST is SRC, but for the ranges (lines of first and last byte of
-# the filesystem at OFFSET), which are zeros; and what stands in the first and last 64 KiB of all, where
-# either will do.
+# the filesystem at OFFSET), which are zeros; and what stands in the first and last 64 KiB of all,
+# which stays. Not at the end of a pipeline: what fails there fails alone.
 only_free() {
 	python3 -c 'import sys
 src, dst = (open(p, "rb").read() for p in sys.argv[1:3])
