@@ -364,12 +364,6 @@ static const struct stream_coder coder = {
 	.stop = bzip2_stop,
 };
 
-static void bzip2_close(void *self)
-{
-	stream_end(self);
-	free(self);
-}
-
 static int open_stream(struct image *image, struct platter_error *err)
 {
 	struct stream *s = calloc(1, sizeof *s);
@@ -384,7 +378,7 @@ static int open_stream(struct image *image, struct platter_error *err)
 	if (!r)
 		r = stream_finish(s, image, "a block of it unpacks to that much", err);
 	if (r)
-		bzip2_close(s);
+		stream_close(s);
 	return r;
 }
 
@@ -394,11 +388,6 @@ static int open_stream(struct image *image, struct platter_error *err)
 {
 	(void)image;
 	return codec_require(CODEC_BZIP2, err);
-}
-
-static void bzip2_close(void *self)
-{
-	(void)self;
 }
 
 #endif
@@ -420,5 +409,5 @@ const struct format_driver format_bzip2 = {
 	.wraps = true,
 	.open = bzip2_open,
 	.map = stream_map,
-	.close = bzip2_close,
+	.close = stream_close,
 };

@@ -276,12 +276,6 @@ static int plausible(struct stream *s, struct platter_error *err)
 	return r == -EIO && got == 0 ? DRIVER_NOT_MINE : 0;
 }
 
-static void gzip_close(void *self)
-{
-	stream_end(self);
-	free(self);
-}
-
 static int gzip_open(struct image *image, struct platter_error *err)
 {
 	struct gzip_header h;
@@ -303,7 +297,7 @@ static int gzip_open(struct image *image, struct platter_error *err)
 	if (!r)
 		r = stream_finish(s, image, "it has a single deflate block", err);
 	if (r)
-		gzip_close(s);
+		stream_close(s);
 	return r;
 }
 
@@ -313,5 +307,5 @@ const struct format_driver format_gzip = {
 	.wraps = true,
 	.open = gzip_open,
 	.map = stream_map,
-	.close = gzip_close,
+	.close = stream_close,
 };

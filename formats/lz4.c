@@ -19,17 +19,8 @@
 #include "ondisk.h"
 #include "xxh32.h"
 
-#define FRAME     0x184d2204u
-#define LEGACY    0x184c2102u
-#define SKIPPABLE 0x184d2a50u /* to ..5f */
-
-/* Skippable frames before the first real one, by which the format is known. */
-#define SKIPPED_MAX 16
-
-static bool is_skippable(uint32_t magic)
-{
-	return (magic & 0xfffffff0u) == SKIPPABLE;
-}
+#define FRAME  0x184d2204u
+#define LEGACY 0x184c2102u
 
 #ifdef HAVE_LIBLZ4
 #include <lz4.h>
@@ -153,7 +144,7 @@ static int next_frame(struct stream_in *in, struct frame *f, bool *found, const 
 			return 0;
 		default:
 			*why = "neither a frame nor the end of the file is there";
-			r = is_skippable(le32_get(magic)) ? skip_skippable(in) : -EIO;
+			r = stream_is_skippable(le32_get(magic)) ? skip_skippable(in) : -EIO;
 			if (r)
 				return r;
 			*why = NULL;
@@ -180,7 +171,7 @@ static int next_block(struct stream_in *in, const struct frame *f, uint32_t *wor
 		return r;
 	*word = le32_get(v);
 	if (f->kind & KIND_LEGACY) {
-		if (*word == FRAME || *word == LEGACY || is_skippable(*word)) {
+		if (*word == FRAME || *word == LEGACY || stream_is_skippable(*word)) {
 			stream_in_seek(in, stream_in_tell(in) - sizeof v);
 			*end = true;
 		}
@@ -437,12 +428,6 @@ static int walk_frames(struct stream *s, struct image *image, struct platter_err
 	return stream_pass(s, image, err);
 }
 
-static void lz4_close(void *self)
-{
-	stream_end(self);
-	free(self);
-}
-
 static int open_stream(struct image *image, struct platter_error *err)
 {
 	struct stream *s = calloc(1, sizeof *s);
@@ -457,7 +442,7 @@ static int open_stream(struct image *image, struct platter_error *err)
 	if (!r)
 		r = stream_finish(s, image, "", err);
 	if (r)
-		lz4_close(s);
+		stream_close(s);
 	return r;
 }
 
@@ -469,35 +454,13 @@ static int open_stream(struct image *image, struct platter_error *err)
 	return codec_require(CODEC_LZ4, err);
 }
 
-static void lz4_close(void *self)
-{
-	(void)self;
-}
-
 #endif
-
-/* The first frame that is not skippable is lz4's own. */
-static bool is_mine(struct dev *file)
-{
-	uint64_t at = 0;
-	le32 head[2];
-
-	for (int i = 0; i <= SKIPPED_MAX; i++) {
-		if (!range_ok(at, sizeof head, file->size) ||
-		    dev_pread(file, head, sizeof head, at) != 0)
-			return false;
-		if (le32_get(head[0]) == FRAME || le32_get(head[0]) == LEGACY)
-			return true;
-		if (!is_skippable(le32_get(head[0])))
-			return false;
-		at += sizeof head + (uint64_t)le32_get(head[1]);
-	}
-	return false;
-}
 
 static int lz4_open(struct image *image, struct platter_error *err)
 {
-	return is_mine(image->file) ? open_stream(image, err) : DRIVER_NOT_MINE;
+	uint32_t magic = stream_first_frame(image->file);
+
+	return magic == FRAME || magic == LEGACY ? open_stream(image, err) : DRIVER_NOT_MINE;
 }
 
 const struct format_driver format_lz4 = {
@@ -506,5 +469,5 @@ const struct format_driver format_lz4 = {
 	.wraps = true,
 	.open = lz4_open,
 	.map = stream_map,
-	.close = lz4_close,
+	.close = stream_close,
 };

@@ -14,6 +14,9 @@
 /* Further than this from one point to the next, and people should know. */
 #define FAR_APART ((uint64_t)64 << 20)
 
+/* Skippable frames before the first other one, by which a format is known (pzstd has one). */
+#define SKIPPED_MAX 16
+
 /* ---- the packed side ---- */
 
 void stream_in_seek(struct stream_in *in, uint64_t off)
@@ -333,6 +336,33 @@ void stream_end(struct stream *s)
 	stream_index_clear(s);
 	pthread_cond_destroy(&s->change);
 	pthread_mutex_destroy(&s->lock);
+}
+
+void stream_close(void *self)
+{
+	stream_end(self);
+	free(self);
+}
+
+bool stream_is_skippable(uint32_t magic)
+{
+	return (magic & 0xfffffff0u) == 0x184d2a50u;
+}
+
+uint32_t stream_first_frame(struct dev *file)
+{
+	uint64_t at = 0;
+	le32 head[2];
+
+	for (int i = 0; i <= SKIPPED_MAX; i++) {
+		if (!range_ok(at, sizeof head, file->size) ||
+		    dev_pread(file, head, sizeof head, at) != 0)
+			return 0;
+		if (!stream_is_skippable(le32_get(head[0])))
+			return le32_get(head[0]);
+		at += sizeof head + (uint64_t)le32_get(head[1]);
+	}
+	return 0;
 }
 
 int stream_finish(struct stream *s, struct image *image, const char *hint,

@@ -122,6 +122,15 @@ int stream_need(struct stream *s, uint64_t memory, struct platter_error *err);
 
 void stream_end(struct stream *s);
 
+/* The same, and free what begins with the struct stream: the driver's close. */
+void stream_close(void *self);
+
+/* zstd and lz4 share a kind of frame that is to be skipped, whatever it holds. */
+bool stream_is_skippable(uint32_t magic);
+
+/* The little-endian word that the first other frame begins with; 0 when there is none soon. */
+uint32_t stream_first_frame(struct dev *file);
+
 /* A point, in ascending order; those too near to the last are left out, as the bounds on the
  * index's memory want it. window may be NULL. */
 int stream_add_point(struct stream *s, const struct stream_point *point, const uint8_t *window,

@@ -22,16 +22,7 @@
 
 #include "ondisk.h"
 
-#define FRAME     0xfd2fb528u
-#define SKIPPABLE 0x184d2a50u /* to ..5f */
-
-/* Skippable frames before the first real one, by which the format is known (pzstd has one). */
-#define SKIPPED_MAX 16
-
-static bool is_skippable(uint32_t magic)
-{
-	return (magic & 0xfffffff0u) == SKIPPABLE;
-}
+#define FRAME 0xfd2fb528u
 
 #ifdef HAVE_LIBZSTD
 #include <zstd.h>
@@ -176,7 +167,7 @@ static int walk_frame(struct walk *w, struct platter_error *err)
 
 	if (r)
 		return r;
-	if (is_skippable(le32_get(magic)))
+	if (stream_is_skippable(le32_get(magic)))
 		return skip_skippable(&w->in);
 	if (le32_get(magic) != FRAME)
 		return err_set(err, EIO,
@@ -293,8 +284,8 @@ static int read_table(struct stream *s, struct platter_error *err)
 	at = size - sizeof footer - len - sizeof head;
 	/* Four bytes at the end of a file may be anything; these eight in the right place are not.
 	 */
-	if (dev_pread(s->file, head, sizeof head, at) != 0 || !is_skippable(le32_get(head[0])) ||
-	    le32_get(head[1]) != len + sizeof footer)
+	if (dev_pread(s->file, head, sizeof head, at) != 0 ||
+	    !stream_is_skippable(le32_get(head[0])) || le32_get(head[1]) != len + sizeof footer)
 		return 0;
 	if (footer.descriptor & SEEK_RESERVED)
 		return err_set(err, EOPNOTSUPP,
@@ -384,12 +375,6 @@ static const struct stream_coder coder = {
 	.stop = zstd_stop,
 };
 
-static void zstd_close(void *self)
-{
-	stream_end(self);
-	free(self);
-}
-
 static int open_stream(struct image *image, struct platter_error *err)
 {
 	struct stream *s = calloc(1, sizeof *s);
@@ -409,7 +394,7 @@ static int open_stream(struct image *image, struct platter_error *err)
 	if (!r)
 		r = stream_finish(s, image, "pzstd and t2sz make files that are quick", err);
 	if (r)
-		zstd_close(s);
+		stream_close(s);
 	return r;
 }
 
@@ -421,35 +406,11 @@ static int open_stream(struct image *image, struct platter_error *err)
 	return codec_require(CODEC_ZSTD, err);
 }
 
-static void zstd_close(void *self)
-{
-	(void)self;
-}
-
 #endif
-
-/* The first frame that is not skippable is zstd's own. */
-static bool is_mine(struct dev *file)
-{
-	uint64_t at = 0;
-	le32 head[2];
-
-	for (int i = 0; i <= SKIPPED_MAX; i++) {
-		if (!range_ok(at, sizeof head, file->size) ||
-		    dev_pread(file, head, sizeof head, at) != 0)
-			return false;
-		if (le32_get(head[0]) == FRAME)
-			return true;
-		if (!is_skippable(le32_get(head[0])))
-			return false;
-		at += sizeof head + (uint64_t)le32_get(head[1]);
-	}
-	return false;
-}
 
 static int zstd_open(struct image *image, struct platter_error *err)
 {
-	return is_mine(image->file) ? open_stream(image, err) : DRIVER_NOT_MINE;
+	return stream_first_frame(image->file) == FRAME ? open_stream(image, err) : DRIVER_NOT_MINE;
 }
 
 const struct format_driver format_zstd = {
@@ -458,5 +419,5 @@ const struct format_driver format_zstd = {
 	.wraps = true,
 	.open = zstd_open,
 	.map = stream_map,
-	.close = zstd_close,
+	.close = stream_close,
 };
