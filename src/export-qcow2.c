@@ -363,7 +363,7 @@ static int put_first_cluster(struct writer *w, uint64_t l1, uint64_t refcounts, 
 	memcpy(&h->magic, "QFI\xfb", 4);
 	h->version = be32_put(3);
 	h->cluster_bits = be32_put(CLUSTER_BITS);
-	h->size = be64_put(align_up(w->x->from->size, SECTOR));
+	h->size = be64_put(export_sectors(w->x) * SECTOR);
 	h->l1_size = be32_put(w->l1_size);
 	h->l1_table_offset = be64_put(l1);
 	h->refcount_table_offset = be64_put(refcounts);

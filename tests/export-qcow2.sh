@@ -19,7 +19,10 @@ both() {
 
 	expect 0 "$PLATTER" export "$1" "$1.raw"
 	expect 0 "$PLATTER" export --format qcow2 "$1" "$1.qcow2"
-	same "output" "$(cat out err)" ""
+	same "stdout" "$(cat out)" ""
+	[ $(($(stat -c %s "$1.raw") % 512)) = 0 ] || grep -q " zeros follow the .* bytes of the disk" err ||
+		fail "$1: what is not in the disk is not spoken of"
+	[ $(($(stat -c %s "$1.raw") % 512)) != 0 ] || same "stderr" "$(cat err)" ""
 	expect 0 qemu-img check -f qcow2 "$1.qcow2"
 	grep -q '^No errors were found' out || fail "check: $(cat out)"
 	[ "$2" = 0 ] || grep -q "^$2/" out || fail "$1: not $2 clusters: $(cat out)"

@@ -37,7 +37,7 @@ good() {
 }
 
 expect 0 "$PLATTER" export --thin changes thin
-same "output" "$(cat out err)" ""
+same "stdout" "$(cat out)" ""
 good thin disk.img
 # What it holds by itself: data in 1 + 2 + 2 + 1 + 1 clusters and zeros in 3.
 expect 0 qemu-img map -f qcow2 --output=json thin
