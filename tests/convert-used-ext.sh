@@ -60,7 +60,6 @@ exact $((18 * M)) -t ext2 -b 1024 -O ^sparse_super,^resize_inode
 exact $((20 * M)) -t ext3 -b 1024 -J size=4
 exact $((20 * M)) -t ext4 -b 1024
 exact $((20 * M + 5000)) -t ext4
-exact $((20 * M)) -t ext4 -b 1024 -O ^64bit,^flex_bg
 exact $((20 * M)) -t ext4 -b 1024 -O ^metadata_csum,uninit_bg
 exact $((20 * M)) -t ext4 -b 1024 -O ^metadata_csum,uninit_bg,^64bit,^resize_inode
 exact $((30 * M)) -t ext4 -b 1024 -O meta_bg,^resize_inode,^metadata_csum,uninit_bg -G 4
@@ -69,7 +68,6 @@ exact $((18 * M)) -t ext4 -b 2048 -N 20000
 # Small groups, most of which were never used: each kind of copies that may stand in them.
 exact $((18 * M)) -t ext4 -b 1024 -g 1024
 exact $((18 * M)) -t ext4 -b 1024 -g 1024 -O ^flex_bg -N 400
-exact $((18 * M)) -t ext4 -b 1024 -g 1024 -O ^sparse_super,^resize_inode
 exact $((18 * M)) -t ext4 -b 1024 -g 1024 -O sparse_super2
 exact $((18 * M)) -t ext4 -b 1024 -g 256 -O meta_bg,^resize_inode -N 400
 
