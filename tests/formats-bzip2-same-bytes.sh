@@ -15,6 +15,7 @@ pbzip2 -b2 -p2 -c raw >streams.bz2
 { cat 9.bz2; echo "no stream"; } >behind.bz2
 for image in 1.bz2 9.bz2 streams.bz2 behind.bz2; do
 	same_disk "$image" raw
+	same_backwards "$image" raw
 done
 truncate -s 60M zeros
 printf end | dd of=zeros bs=1 seek=50000000 conv=notrunc status=none

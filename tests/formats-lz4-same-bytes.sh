@@ -21,5 +21,5 @@ done
 } >frames.lz4
 for image in a*.lz4 frames.lz4; do
 	lz4 -q -d -c "$image" | cmp - raw || fail "$image: not what was packed"
-	same_disk "./$image" raw
+	same_backwards "./$image" raw
 done

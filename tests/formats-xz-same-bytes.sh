@@ -18,5 +18,6 @@ pixz -1 -t <raw >pixz.xz
 for image in one.xz many.xz threads.xz filter.xz streams.xz pixz.xz; do
 	xzcat "$image" | cmp - raw || fail "$image: not what was packed"
 	same_disk "$image" raw
+	same_backwards "$image" raw
 done
 [ ! -e "$XDG_CACHE_HOME" ] || fail "an index was kept of what has one itself"

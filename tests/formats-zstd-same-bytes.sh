@@ -36,4 +36,5 @@ PY
 for image in one.zst unsized.zst threads.zst window.zst frames.zst mixed.zst seek.zst sums.zst; do
 	zstd -q -d -c "$image" | cmp - raw || fail "$image: not what was packed"
 	same_disk "$image" raw
+	same_backwards "$image" raw
 done

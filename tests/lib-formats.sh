@@ -97,3 +97,22 @@ requires_library() {
 	! grep -q 'needs lib[a-z0-9]*, which this build lacks (Debian: lib' "$tmp/err" ||
 		skip "needs a library that this build lacks"
 }
+
+# same_backwards IMAGE RAW: read once, the last piece first, so that nothing is there from the piece
+# before.
+same_backwards() {
+	mkdir -p "$tmp/same_backwards"
+	attach "$1" "$tmp/same_backwards"
+	python3 - "$tmp/same_backwards/disk" "$2" <<'PY' || fail "$1: backwards, not what $2 is"
+import os, sys
+got, want = (os.open(p, os.O_RDONLY) for p in sys.argv[1:3])
+os.posix_fadvise(got, 0, 0, os.POSIX_FADV_RANDOM)
+size = os.fstat(want).st_size
+if os.fstat(got).st_size != size:
+    sys.exit("another size")
+for off in range((size - 1) // 300000 * 300000, -1, -300000):
+    if os.pread(got, 300000, off) != os.pread(want, 300000, off):
+        sys.exit(f"differ at {off} or behind")
+PY
+	detach "$tmp/same_backwards"
+}
