@@ -10,7 +10,7 @@ requires mkntfs ntfscp ntfsclone
 head -c 3000000 /dev/urandom >file
 head -c 5000 /dev/urandom >small
 for size in 512 4096 65536; do
-	truncate -s 24M ntfs
+	truncate -s 25168384 ntfs # not a whole number of clusters
 	mkntfs -q -F -f -c $size ntfs >/dev/null 2>&1 || fail "mkntfs"
 	ntfscp -q ntfs file one && ntfscp -q ntfs small two || fail "ntfscp"
 	ntfsclone -f --save-image -O image ntfs >log 2>&1 || fail "ntfsclone: $(tail -3 log)"
