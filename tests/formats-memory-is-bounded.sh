@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Reading a packed image, in order and by many readers at random, takes no more memory than the cache
+# (16 MiB) and 16 MiB.
+. "${srcdir:-.}/tests/lib.sh" || exit 99
+requires_fuse
+requires fio qemu-img
+grep -q fsanitize "$builddir/Makefile" && grep -q '^SANITIZE_CFLAGS = .*address' "$builddir/Makefile" &&
+	skip "sanitizers take memory of their own"
+
+python3 -c 'import random, sys
+r = random.Random(1)
+for _ in range(1 << 11):
+    sys.stdout.buffer.write(r.randbytes(1 << 15) + bytes(1 << 15))' >disk.raw
+qemu-img convert -f raw -O qcow2 -c disk.raw disk.qcow2 || fail "convert"
+mkdir mnt
+attach disk.qcow2 mnt
+cat mnt/disk >/dev/null || fail "cannot be read"
+expect 0 fio --name=random --filename=mnt/disk --readonly --direct=1 --rw=randread --bs=4k \
+	--ioengine=psync --numjobs=16 --thread --runtime=3 --time_based --size=100%
+expect 0 "$PLATTER" list --json
+pid=$(json out 'j[0]["pid"] if isinstance(j, list) else j["mounts"][0]["pid"]')
+peak=$(awk '/^VmHWM/ { print $2 }' "/proc/$pid/status")
+[ "$peak" -le 32768 ] || fail "$peak KiB"
+detach mnt
