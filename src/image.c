@@ -224,12 +224,13 @@ static uint64_t room(const struct image *image)
 {
 	uint64_t sum = 0;
 
-	if (image->packed || image->outer)
-		return image->size;
+	for (const struct image *i = image; i; i = i->parent)
+		if (i->packed || i->outer)
+			return image->size;
 	for (size_t i = 0; i < chain_count(image->chain); i++)
 		if (__builtin_add_overflow(sum, dev_room(chain_file(image->chain, i)), &sum))
 			return image->size;
-	return image->parent && image->parent->packed ? image->size : sum;
+	return sum;
 }
 
 static int make_disk(struct image *image, struct platter_error *err)
