@@ -129,8 +129,8 @@ static ZSTD_DCtx *zstd_of_thread(void)
 	return d;
 }
 
-/* Frame by frame, each straight to where it belongs: as a stream it would be given a window of as much
- * memory as its header asks for. */
+/* Frame by frame, each straight to where it belongs: as a stream it would be given a window of as
+ * much memory as its header asks for. */
 static int unpack_zstd(const void *in, size_t in_len, void *out, size_t out_len)
 {
 	ZSTD_DCtx *d = zstd_of_thread();
@@ -143,8 +143,8 @@ static int unpack_zstd(const void *in, size_t in_len, void *out, size_t out_len)
 
 		if (ZSTD_isError(frame))
 			return -EIO;
-		n = ZSTD_decompressDCtx(d, (char *)out + got, out_len - got,
-		                        (const char *)in + at, frame);
+		n = ZSTD_decompressDCtx(d, (char *)out + got, out_len - got, (const char *)in + at,
+		                        frame);
 		if (ZSTD_isError(n))
 			return -EIO;
 		at += frame;
