@@ -189,6 +189,9 @@ static int make_chunk(void *self, uint64_t first, void *data, size_t size)
 	r = dev_pread(cso->file, packed, end - start, start);
 	for (uint64_t i = 0; i < count && !r; i++) {
 		r = stored_find(cso, first + i, &s);
+		/* The file may have been rewritten since the first look. */
+		if (!r && (s.off < start || !range_ok(s.off - start, s.len, end - start)))
+			r = -EIO;
 		if (!r)
 			r = unpack(cso, &s, packed + (s.off - start), (char *)data + i * cso->block,
 			           block_bytes(cso, first + i));

@@ -439,13 +439,16 @@ int image_open_dev(struct dev *file, const struct image_request *req, struct ima
 static int check_unsaid(const struct image *parent, const char *what, const char *ref,
                         struct platter_error *err)
 {
-	if (strcmp(parent->format->name, "raw") == 0)
+	char looks[64];
+
+	if (!parent->outer && strcmp(parent->format->name, "raw") == 0)
 		return 0;
+	image_format_name(parent, looks, sizeof looks);
 	return err_set(
 		err, EPERM,
 		"%s \"%s\": the image does not record its format, which looks like %s and is "
 		"not guessed (qemu-img rebase -u -F records it)",
-		what, ref, parent->format->name);
+		what, ref, looks);
 }
 
 int image_open_parent(struct image *image, const char *what, const char *ref, const char *format,

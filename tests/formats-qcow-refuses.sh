@@ -3,7 +3,7 @@
 # What is wrong with a qcow (version 1) image is said; damaged and cut off ones hurt nobody.
 . "${srcdir:-.}/tests/lib.sh" || exit 99
 . "$srcdir/tests/lib-formats.sh"
-requires qemu-img
+requires gzip qemu-img
 
 fill disk.raw 65536 1
 qemu-img convert -f raw -O qcow disk.raw good.qcow || fail "convert"
@@ -39,6 +39,9 @@ expect 0 "$PLATTER" info over.qcow
 mv good.qcow raw.img
 refuses over.qcow 'does not record its format'
 mv raw.img good.qcow
+# Nor is what only wraps a file: whoever wrote the disk's first bytes would decide.
+gzip -c disk.raw >raw.img
+refuses over.qcow 'looks like gzip and is not guessed'
 
 for image in good packed; do
 	hostile qcow $image.qcow 1500
