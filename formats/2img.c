@@ -104,20 +104,6 @@ static int open_2img(struct image *image, struct platter_error *err)
 	return 0;
 }
 
-static int map_2img(void *self, uint64_t node, uint64_t off, struct run *run)
-{
-	struct dev *disk = self;
-
-	(void)node;
-	*run = (struct run){
-		.kind = RUN_RAW,
-		.length = disk->size - off,
-		.dev = disk,
-		.offset = off,
-	};
-	return 0;
-}
-
 static void close_2img(void *self)
 {
 	dev_unref(self);
@@ -127,6 +113,6 @@ const struct format_driver format_2img = {
 	.name = "2img",
 	.id = 26,
 	.open = open_2img,
-	.map = map_2img,
+	.map = run_map_dev,
 	.close = close_2img,
 };

@@ -68,10 +68,7 @@ struct bochs {
 
 static uint32_t entry_get(const struct run_entries *entries, uint64_t i)
 {
-	le32 e;
-
-	memcpy(e.b, entries->at + i * sizeof e, sizeof e);
-	return le32_get(e);
+	return le32_at(entries->at + i * sizeof(le32));
 }
 
 static int entries_from(const struct bochs *b, uint64_t extent, struct run_entries *entries)
@@ -253,16 +250,10 @@ static int bochs_map(void *self, uint64_t node, uint64_t off, struct run *run)
 	return 0;
 }
 
-static void bochs_close(void *self)
-{
-	free(self);
-}
-
 const struct format_driver format_bochs = {
 	.name = "bochs",
 	.qemu = "bochs",
 	.id = 24,
 	.open = bochs_open,
 	.map = bochs_map,
-	.close = bochs_close,
 };

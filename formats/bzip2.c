@@ -366,20 +366,8 @@ static const struct stream_coder coder = {
 
 static int open_stream(struct image *image, struct platter_error *err)
 {
-	struct stream *s = calloc(1, sizeof *s);
-	int r;
-
-	if (!s)
-		return err_set(err, ENOMEM, "no memory");
-	stream_begin(s, image, &coder);
-	r = stream_need(s, sizeof(struct bzip2_decoder) + LIBRARY_MEMORY, err);
-	if (!r)
-		r = stream_index(s, image, NULL, err);
-	if (!r)
-		r = stream_finish(s, image, "a block of it unpacks to that much", err);
-	if (r)
-		stream_close(s);
-	return r;
+	return stream_open(image, &coder, sizeof(struct bzip2_decoder) + LIBRARY_MEMORY, NULL,
+	                   "a block of it unpacks to that much", err);
 }
 
 #else

@@ -40,16 +40,13 @@ struct cloop {
 static int offset_get(const struct cloop *c, uint64_t i, uint64_t *offset)
 {
 	struct run_entries entries;
-	be64 e;
-	int r;
+	int r = run_entries(c->cache, c->file, sizeof(struct cloop_header), c->blocks + 1,
+	                    sizeof(be64), i, &entries);
 
-	r = run_entries(c->cache, c->file, sizeof(struct cloop_header), c->blocks + 1, sizeof e, i,
-	                &entries);
 	if (r)
 		return r;
-	memcpy(e.b, entries.at, sizeof e);
+	*offset = be64_at(entries.at);
 	run_entries_put(c->cache, &entries);
-	*offset = be64_get(e);
 	return 0;
 }
 
@@ -154,16 +151,10 @@ static int cloop_map(void *self, uint64_t node, uint64_t off, struct run *run)
 	return 0;
 }
 
-static void cloop_close(void *self)
-{
-	free(self);
-}
-
 const struct format_driver format_cloop = {
 	.name = "cloop",
 	.qemu = "cloop",
 	.id = 25,
 	.open = cloop_open,
 	.map = cloop_map,
-	.close = cloop_close,
 };

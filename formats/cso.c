@@ -353,15 +353,9 @@ static int cso_open(struct image *image, struct platter_error *err)
 	return 0;
 }
 
-static void cso_close(void *self)
-{
-	free(self);
-}
-
 const struct format_driver format_cso = {
 	.name = "cso",
 	.id = 20,
 	.open = cso_open,
 	.map = cso_map,
-	.close = cso_close,
 };

@@ -88,20 +88,6 @@ static int dc42_open(struct image *image, struct platter_error *err)
 	return 0;
 }
 
-static int dc42_map(void *self, uint64_t node, uint64_t off, struct run *run)
-{
-	struct dev *disk = self;
-
-	(void)node;
-	*run = (struct run){
-		.kind = RUN_RAW,
-		.length = disk->size - off,
-		.dev = disk,
-		.offset = off,
-	};
-	return 0;
-}
-
 static void dc42_close(void *self)
 {
 	dev_unref(self);
@@ -111,6 +97,6 @@ const struct format_driver format_dc42 = {
 	.name = "dc42",
 	.id = 27,
 	.open = dc42_open,
-	.map = dc42_map,
+	.map = run_map_dev,
 	.close = dc42_close,
 };

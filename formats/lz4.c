@@ -430,20 +430,8 @@ static int walk_frames(struct stream *s, struct image *image, struct platter_err
 
 static int open_stream(struct image *image, struct platter_error *err)
 {
-	struct stream *s = calloc(1, sizeof *s);
-	int r;
-
-	if (!s)
-		return err_set(err, ENOMEM, "no memory");
-	stream_begin(s, image, &coder);
-	r = stream_need(s, sizeof(struct lz4_decoder) + 2 * BLOCK_MAX + HISTORY, err);
-	if (!r)
-		r = stream_index(s, image, walk_frames, err);
-	if (!r)
-		r = stream_finish(s, image, "", err);
-	if (r)
-		stream_close(s);
-	return r;
+	return stream_open(image, &coder, sizeof(struct lz4_decoder) + 2 * BLOCK_MAX + HISTORY,
+	                   walk_frames, "", err);
 }
 
 #else

@@ -54,10 +54,7 @@ struct parallels {
 
 static uint64_t offset_of(const struct parallels *p, const struct run_entries *entries, uint64_t i)
 {
-	le32 e;
-
-	memcpy(e.b, entries->at + i * sizeof e, sizeof e);
-	return le32_get(e) * p->unit;
+	return le32_at(entries->at + i * sizeof(le32)) * p->unit;
 }
 
 static int entries_from(const struct parallels *p, uint64_t cluster, struct run_entries *entries)
@@ -206,16 +203,10 @@ static int parallels_map(void *self, uint64_t node, uint64_t off, struct run *ru
 	return 0;
 }
 
-static void parallels_close(void *self)
-{
-	free(self);
-}
-
 const struct format_driver format_parallels = {
 	.name = "parallels",
 	.qemu = "parallels",
 	.id = 22,
 	.open = parallels_open,
 	.map = parallels_map,
-	.close = parallels_close,
 };

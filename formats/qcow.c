@@ -45,24 +45,16 @@ struct qcow_header {
 _Static_assert(offsetof(struct qcow_header, cluster_bits) == 32, "cluster_bits");
 _Static_assert(sizeof(struct qcow_header) == 48, "header");
 
-static uint64_t get64(const uint8_t *p)
-{
-	be64 v;
-
-	memcpy(v.b, p, sizeof v.b);
-	return be64_get(v);
-}
-
 static int l1_entry(const struct qtables *t, const uint8_t *entry, uint64_t *table)
 {
 	(void)t;
-	*table = get64(entry);
+	*table = be64_at(entry);
 	return 0;
 }
 
 static int l2_entry(const struct qtables *t, const uint8_t *p, uint64_t off, struct run *run)
 {
-	uint64_t entry = get64(p), cluster = (uint64_t)1 << t->cluster_bits;
+	uint64_t entry = be64_at(p), cluster = (uint64_t)1 << t->cluster_bits;
 	uint64_t skip = off & (cluster - 1);
 	unsigned bits = 63 - t->cluster_bits;
 
@@ -179,16 +171,10 @@ static int qcow_open(struct image *image, struct platter_error *err)
 	return 0;
 }
 
-static void qcow_close(void *self)
-{
-	free(self);
-}
-
 const struct format_driver format_qcow = {
 	.name = "qcow",
 	.qemu = "qcow",
 	.id = 3,
 	.open = qcow_open,
 	.map = qtables_map,
-	.close = qcow_close,
 };

@@ -36,14 +36,6 @@
 
 #define SUBCLUSTER_BITS 5 /* 32 in a cluster */
 
-static uint64_t get64(const uint8_t *p)
-{
-	be64 v;
-
-	memcpy(v.b, p, sizeof v.b);
-	return be64_get(v);
-}
-
 static uint64_t cluster_size(const struct qtables *t)
 {
 	return (uint64_t)1 << t->cluster_bits;
@@ -51,7 +43,7 @@ static uint64_t cluster_size(const struct qtables *t)
 
 static int l1_entry(const struct qtables *t, const uint8_t *entry, uint64_t *table)
 {
-	*table = get64(entry) & L1_OFFSET;
+	*table = be64_at(entry) & L1_OFFSET;
 	return *table & (cluster_size(t) - 1) ? -EIO : 0;
 }
 
@@ -111,7 +103,7 @@ static int l2_entry(const struct qtables *t, const uint8_t *p, uint64_t off, str
 {
 	const struct qcow2 *q = (const struct qcow2 *)t;
 	bool external = q->data != t->file, allocated;
-	uint64_t entry = get64(p), host = entry & L2_OFFSET;
+	uint64_t entry = be64_at(p), host = entry & L2_OFFSET;
 
 	run->length = cluster_size(t) - (off & (cluster_size(t) - 1));
 	if (entry & L2_COMPRESSED)
@@ -122,7 +114,7 @@ static int l2_entry(const struct qtables *t, const uint8_t *p, uint64_t off, str
 	if (external && allocated && host != align_down(off, cluster_size(t)))
 		return -EIO;
 	if (q->extended)
-		return subclusters(q, get64(p + 8), allocated, host, off, run);
+		return subclusters(q, be64_at(p + 8), allocated, host, off, run);
 	if (entry & L2_ZERO) {
 		if (!q->zero_flag)
 			return -EIO;
@@ -274,11 +266,6 @@ static int qcow2_open(struct image *image, struct platter_error *err)
 	return 0;
 }
 
-static void qcow2_close(void *self)
-{
-	free(self);
-}
-
 const struct format_driver format_qcow2 = {
 	.name = "qcow2",
 	.qemu = "qcow2",
@@ -286,5 +273,4 @@ const struct format_driver format_qcow2 = {
 	.snapshots = true,
 	.open = qcow2_open,
 	.map = qtables_map,
-	.close = qcow2_close,
 };

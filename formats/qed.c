@@ -48,14 +48,6 @@ struct qed_header {
 _Static_assert(offsetof(struct qed_header, l1_table_offset) == 40, "l1_table_offset");
 _Static_assert(sizeof(struct qed_header) == 64, "header");
 
-static uint64_t get64(const uint8_t *p)
-{
-	le64 v;
-
-	memcpy(v.b, p, sizeof v.b);
-	return le64_get(v);
-}
-
 static uint64_t cluster_size(const struct qtables *t)
 {
 	return (uint64_t)1 << t->cluster_bits;
@@ -63,13 +55,13 @@ static uint64_t cluster_size(const struct qtables *t)
 
 static int l1_entry(const struct qtables *t, const uint8_t *entry, uint64_t *table)
 {
-	*table = get64(entry);
+	*table = le64_at(entry);
 	return *table & (cluster_size(t) - 1) ? -EIO : 0;
 }
 
 static int l2_entry(const struct qtables *t, const uint8_t *p, uint64_t off, struct run *run)
 {
-	uint64_t entry = get64(p), skip = off & (cluster_size(t) - 1);
+	uint64_t entry = le64_at(p), skip = off & (cluster_size(t) - 1);
 
 	run->length = cluster_size(t) - skip;
 	if (entry == ENTRY_ZERO) {
@@ -214,16 +206,10 @@ static int qed_open(struct image *image, struct platter_error *err)
 	return 0;
 }
 
-static void qed_close(void *self)
-{
-	free(self);
-}
-
 const struct format_driver format_qed = {
 	.name = "qed",
 	.qemu = "qed",
 	.id = 4,
 	.open = qed_open,
 	.map = qtables_map,
-	.close = qed_close,
 };

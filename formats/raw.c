@@ -18,20 +18,6 @@ static int raw_open(struct image *image, struct platter_error *err)
 	return 0;
 }
 
-static int raw_map(void *self, uint64_t node, uint64_t off, struct run *run)
-{
-	struct dev *file = self;
-
-	(void)node;
-	*run = (struct run){
-		.kind = RUN_RAW,
-		.length = file->size - off,
-		.dev = file,
-		.offset = off,
-	};
-	return 0;
-}
-
 static void raw_close(void *self)
 {
 	(void)self;
@@ -42,6 +28,6 @@ const struct format_driver format_raw = {
 	.qemu = "raw",
 	.id = 1,
 	.open = raw_open,
-	.map = raw_map,
+	.map = run_map_dev,
 	.close = raw_close,
 };

@@ -387,3 +387,22 @@ int stream_finish(struct stream *s, struct image *image, const char *hint,
 	image->packed = true;
 	return 0;
 }
+
+int stream_open(struct image *image, const struct stream_coder *coder, uint64_t memory,
+                stream_walk_fn *walk, const char *hint, struct platter_error *err)
+{
+	struct stream *s = calloc(1, sizeof *s);
+	int r;
+
+	if (!s)
+		return err_set(err, ENOMEM, "no memory");
+	stream_begin(s, image, coder);
+	r = stream_need(s, memory, err);
+	if (!r)
+		r = stream_index(s, image, walk, err);
+	if (!r)
+		r = stream_finish(s, image, hint, err);
+	if (r)
+		stream_close(s);
+	return r;
+}

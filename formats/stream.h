@@ -150,6 +150,12 @@ stream_walk_fn stream_pass;
 int stream_finish(struct stream *s, struct image *image, const char *hint,
                   struct platter_error *err);
 
+/* All of these steps, for a coder whose decoders take so much memory; a struct stream is
+ * image->self.
+ */
+int stream_open(struct image *image, const struct stream_coder *coder, uint64_t memory,
+                stream_walk_fn *walk, const char *hint, struct platter_error *err);
+
 /* The driver's map; its self is the struct stream. */
 int stream_map(void *self, uint64_t node, uint64_t off, struct run *run);
 

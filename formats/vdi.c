@@ -372,16 +372,10 @@ static int vdi_map(void *self, uint64_t node, uint64_t off, struct run *run)
 	return 0;
 }
 
-static void vdi_close(void *self)
-{
-	free(self);
-}
-
 const struct format_driver format_vdi = {
 	.name = "vdi",
 	.qemu = "vdi",
 	.id = 5,
 	.open = vdi_open,
 	.map = vdi_map,
-	.close = vdi_close,
 };

@@ -116,10 +116,7 @@ static bool block_in_file(const struct vhd *vhd, uint64_t block, uint32_t sector
 
 static uint32_t entry_get(const struct run_entries *entries, uint64_t i)
 {
-	be32 v;
-
-	memcpy(v.b, entries->at + i * sizeof v, sizeof v);
-	return be32_get(v);
+	return be32_at(entries->at + i * sizeof(be32));
 }
 
 static int entries_from(const struct vhd *vhd, uint64_t block, struct run_entries *entries)
@@ -298,16 +295,10 @@ static int vhd_map(void *self, uint64_t node, uint64_t off, struct run *run)
 	return sector == UNUSED ? 0 : map_block(vhd, sector, off, run);
 }
 
-static void vhd_close(void *self)
-{
-	free(self);
-}
-
 const struct format_driver format_vhd = {
 	.name = "vhd",
 	.qemu = "vpc",
 	.id = 7,
 	.open = vhd_open,
 	.map = vhd_map,
-	.close = vhd_close,
 };

@@ -72,10 +72,7 @@ static int entries_from(const struct vhdx *v, uint64_t index, struct run_entries
 
 static uint64_t entry_get(const struct run_entries *entries, uint64_t i)
 {
-	le64 e;
-
-	memcpy(e.b, entries->at + i * sizeof e, sizeof e);
-	return le64_get(e);
+	return le64_at(entries->at + i * sizeof(le64));
 }
 
 static uint32_t state_of(uint64_t entry)

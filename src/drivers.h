@@ -47,8 +47,8 @@ struct format_driver {
 	/* Read the tables of image->file and fill in what image.h says. What self holds is freed by
 	 * this function when it fails, by close otherwise. */
 	int (*open)(struct image *image, struct platter_error *err);
-	run_map_fn *map; /* node 0 is the disk, others are those of image_add_track */
-	void (*close)(void *self);
+	run_map_fn *map;           /* node 0 is the disk, others are those of image_add_track */
+	void (*close)(void *self); /* NULL: free(self) is all */
 };
 
 /* ---- partition schemes (partitions/) ---- */

@@ -60,20 +60,6 @@ static int copy_data(struct sample *s, uint64_t off, uint64_t len)
 	return 0;
 }
 
-static uint16_t le16_at(const uint8_t *p)
-{
-	return (uint16_t)(p[0] | p[1] << 8);
-}
-
-static uint64_t le_at(const uint8_t *p, unsigned bytes)
-{
-	uint64_t v = 0;
-
-	while (bytes--)
-		v = v << 8 | p[bytes];
-	return v;
-}
-
 /* A place that a boot sector names: unit * number, none when that is absurd. */
 static void name_place(uint64_t place[2], size_t i, uint64_t base, uint64_t unit, uint64_t number)
 {
@@ -92,16 +78,17 @@ static void places_named(const uint8_t b[512], uint64_t place[2])
 	uint64_t sector = le16_at(b + 11), cluster = sector * b[13];
 
 	if (memcmp(b + 3, "NTFS    ", 8) == 0) {
-		name_place(place, 0, 0, cluster, le_at(b + 48, 8));
+		name_place(place, 0, 0, cluster, le64_at(b + 48));
 	} else if (memcmp(b + 3, "EXFAT   ", 8) == 0 && b[108] <= 12 && b[109] <= 25 - b[108]) {
-		uint64_t heap = le_at(b + 88, 4) << b[108];
+		uint64_t heap = (uint64_t)le32_at(b + 88) << b[108];
 
-		name_place(place, 0, 0, (uint64_t)1 << b[108], le_at(b + 80, 4));
-		name_place(place, 1, heap, (uint64_t)1 << (b[108] + b[109]), le_at(b + 96, 4) - 2);
+		name_place(place, 0, 0, (uint64_t)1 << b[108], (uint64_t)le32_at(b + 80));
+		name_place(place, 1, heap, (uint64_t)1 << (b[108] + b[109]),
+		           (uint64_t)le32_at(b + 96) - 2);
 	} else if (memcmp(b + 82, "FAT32   ", 8) == 0) {
-		uint64_t data = (le16_at(b + 14) + b[16] * le_at(b + 36, 4)) * sector;
+		uint64_t data = (le16_at(b + 14) + b[16] * (uint64_t)le32_at(b + 36)) * sector;
 
-		name_place(place, 0, data, cluster, le_at(b + 44, 4) - 2);
+		name_place(place, 0, data, cluster, (uint64_t)le32_at(b + 44) - 2);
 	}
 }
 

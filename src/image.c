@@ -480,8 +480,10 @@ void image_close(struct image *image)
 	for (; image; image = outer) {
 		outer = image->outer;
 		dev_unref(image->disk);
-		if (image->format)
+		if (image->format && image->format->close)
 			image->format->close(image->self);
+		else if (image->format)
+			free(image->self);
 		clear_reported(image);
 		if (!outer)
 			chain_end(image->chain);

@@ -114,6 +114,47 @@ static inline be64 be64_put(uint64_t v)
 	return r;
 }
 
+/* The integer that stands at p, which need not be aligned. */
+static inline uint16_t le16_at(const void *p)
+{
+	le16 v;
+
+	memcpy(v.b, p, sizeof v.b);
+	return le16_get(v);
+}
+
+static inline uint32_t be32_at(const void *p)
+{
+	be32 v;
+
+	memcpy(v.b, p, sizeof v.b);
+	return be32_get(v);
+}
+
+static inline uint32_t le32_at(const void *p)
+{
+	le32 v;
+
+	memcpy(v.b, p, sizeof v.b);
+	return le32_get(v);
+}
+
+static inline uint64_t le64_at(const void *p)
+{
+	le64 v;
+
+	memcpy(v.b, p, sizeof v.b);
+	return le64_get(v);
+}
+
+static inline uint64_t be64_at(const void *p)
+{
+	be64 v;
+
+	memcpy(v.b, p, sizeof v.b);
+	return be64_get(v);
+}
+
 /* Whether [off, off + len) lies inside [0, size). */
 static inline bool range_ok(uint64_t off, uint64_t len, uint64_t size)
 {

@@ -10,6 +10,20 @@
 #include "cache.h"
 #include "ondisk.h"
 
+int run_map_dev(void *self, uint64_t node, uint64_t off, struct run *run)
+{
+	struct dev *dev = self;
+
+	(void)node;
+	*run = (struct run){
+		.kind = RUN_RAW,
+		.length = dev->size - off,
+		.dev = dev,
+		.offset = off,
+	};
+	return 0;
+}
+
 static int map(const struct run_source *src, uint64_t off, struct run *run)
 {
 	int r;

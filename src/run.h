@@ -56,6 +56,9 @@ struct run {
  */
 typedef int run_map_fn(void *self, uint64_t node, uint64_t off, struct run *run);
 
+/* The map of what is one device from its first byte to its last: self is that struct dev. */
+run_map_fn run_map_dev;
+
 /* Something that can be mapped. */
 struct run_source {
 	run_map_fn *map;

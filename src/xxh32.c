@@ -18,18 +18,10 @@ static uint32_t rotate(uint32_t v, unsigned n)
 	return v << n | v >> (32 - n);
 }
 
-static uint32_t word(const uint8_t *p)
-{
-	le32 v;
-
-	memcpy(v.b, p, 4);
-	return le32_get(v);
-}
-
 static void add_stripe(uint32_t lanes[4], const uint8_t *p)
 {
 	for (unsigned i = 0; i < 4; i++)
-		lanes[i] = rotate(lanes[i] + word(p + 4 * i) * PRIME2, 13) * PRIME1;
+		lanes[i] = rotate(lanes[i] + le32_at(p + 4 * i) * PRIME2, 13) * PRIME1;
 }
 
 void xxh32_begin(struct xxh32 *x)
@@ -68,7 +60,7 @@ uint32_t xxh32_end(const struct xxh32 *x)
 		    rotate(x->lanes[3], 18);
 	h += (uint32_t)x->total;
 	for (; i + 4 <= held; i += 4)
-		h = rotate(h + word(x->part + i) * PRIME3, 17) * PRIME4;
+		h = rotate(h + le32_at(x->part + i) * PRIME3, 17) * PRIME4;
 	for (; i < held; i++)
 		h = rotate(h + x->part[i] * PRIME5, 11) * PRIME1;
 	h = (h ^ h >> 15) * PRIME2;
