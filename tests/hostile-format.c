@@ -12,6 +12,7 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,12 +91,26 @@ static uint8_t *read_file(const char *path, size_t *len)
 	return data;
 }
 
+/* What is refused as it is would be refused cut as well. Here there are no other files, so those
+ * that name some are not found. */
+static void check_seed(const char *format, const char *path, const uint8_t *data, size_t len)
+{
+	int r = one(format, data, len, path);
+
+	if (r && r != -ENOENT) {
+		fprintf(stderr, "hostile-format: %s: is refused as it is: %s\n", path,
+		        strerror(-r));
+		exit(1);
+	}
+}
+
 static int cut(const char *format, const char *path)
 {
 	size_t len, refused = 0, tried = 0, early = 0;
 	uint8_t *data = read_file(path, &len);
 	char what[256];
 
+	check_seed(format, path, data, len);
 	for (size_t n = 1; n < len; n++) {
 		/* Near the ends each, elsewhere some: tables stand at the ends. */
 		if (n > 4096 && len - n > 4096 && n % (len / 512 + 1) != 0)
@@ -190,6 +205,7 @@ static int mutate(const char *format, const char *path, uint64_t seed, unsigned 
 
 	if (!copy || len == 0)
 		return 2;
+	check_seed(format, path, data, len);
 	for (unsigned long i = 0; i < count; i++) {
 		uint64_t rng = seed + i;
 
