@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What a driver is: a container format, a partition scheme or a filesystem. Each is one const
- * struct at the bottom of its file and one line in drivers.def. A driver includes this header,
- * dev.h, image.h, chain.h, cache.h, run.h, table.h, ondisk.h, err.h and text.h only, never another
- * driver.
+ * struct at the bottom of its file and one line in drivers.def. A driver includes this header, what
+ * that names, and helpers that know of no disk (ondisk.h, text.h, xml.h, plist.h, crc32c.h,
+ * xxh32.h, fileio.h, indexcache.h); never what stacks drivers (disk.h, overlay.h, tree.h), never
+ * another one.
  *
  * Opening functions give one of three answers: DRIVER_NOT_MINE (another driver may try), 0 (mine
  * and good), or -errno with err set (mine, but broken or unsupported: nobody else may try).
