@@ -15,6 +15,11 @@ install -d -m 755 -o 65534 own own/mnt own/fresh
 chmod 644 disc.iso disk.img
 cd own || fail cd
 
+# of_own FIELD: of the mount on mnt, in what the last `list` printed; other tests' are there too.
+of_own() {
+	json ../out '"".join(str(m["'"$1"'"]) for m in j if m["dir"] == "'"$tmp"'/own/mnt")'
+}
+
 expect 0 as_user "$PLATTER" mount ../disc.iso mnt
 same "output" "$(cat ../out ../err)" ""
 expect 0 as_user cat mnt/dir/deeper/data.bin
@@ -24,8 +29,8 @@ same "/proc/mounts" "$(awk -v d="$tmp/own/mnt" '$2 == d { print $1, $3, $4 }' /p
 grep " $tmp/own/mnt " /proc/mounts | grep -q 'user_id=65534' || fail "not the user's mount"
 cat mnt/hello.txt 2>/dev/null && fail "root sees into a user's mount"
 expect 0 as_user "$PLATTER" list --json
-same "list" "$(json ../out '[(m["dir"], m["state"]) for m in j]')" "[('$tmp/own/mnt', 'mount')]"
-daemon=$(json ../out 'j[0]["pid"]') supervisor=$(json ../out 'j[0]["supervisor"]')
+same "list" "$(of_own state)" mount
+daemon=$(of_own pid) supervisor=$(of_own supervisor)
 expect 0 "$PLATTER" list
 grep -q "$tmp/own/mnt (not yours" ../out || fail "root's list says: $(cat ../out)"
 for pid in $daemon $supervisor; do
@@ -39,7 +44,7 @@ not mounted "$tmp/own/mnt" || fail "still mounted"
 for how in 'fusermount3 -u mnt' 'kill -9 DAEMON' 'kill -TERM DAEMON' 'kill -TERM SUPERVISOR'; do
 	expect 0 as_user "$PLATTER" mount ../disc.iso mnt
 	expect 0 as_user "$PLATTER" list --json
-	daemon=$(json ../out 'j[0]["pid"]') supervisor=$(json ../out 'j[0]["supervisor"]')
+	daemon=$(of_own pid) supervisor=$(of_own supervisor)
 	how=${how/DAEMON/$daemon}
 	# shellcheck disable=SC2086
 	expect 0 as_user ${how/SUPERVISOR/$supervisor}
@@ -62,7 +67,7 @@ expect 0 as_user "$PLATTER" umount mnt
 # Dead altogether: noticed and cleaned.
 expect 0 as_user "$PLATTER" mount ../disc.iso mnt
 expect 0 as_user "$PLATTER" list --json
-kill -9 "$(json ../out 'j[0]["supervisor"]')" "$(json ../out 'j[0]["pid"]')"
+kill -9 "$(of_own supervisor)" "$(of_own pid)"
 wait_for 5 as_user sh -c '! ls mnt' || fail "it still answers"
 expect 0 as_user "$PLATTER" list
 grep -q "$tmp/own/mnt (stale" ../out || fail "list says: $(cat ../out)"

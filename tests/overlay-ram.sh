@@ -13,8 +13,7 @@ attach disk.img mnt --overlay=ram
 head -c 40M /dev/urandom >bytes
 poke mnt/disk 100001 <bytes || fail "writing"
 expect 0 cmp -i 0:100001 -n 41943040 bytes mnt/disk
-expect 0 "$PLATTER" list --json
-grep -q '"overlay":"ram"' out || fail "list does not say ram"
+same "the overlay in list" "$(list_field mnt overlay)" ram
 expect 32 "$PLATTER" status mnt
 detach mnt
 grep -q 'in memory and are gone' out || fail "umount does not say that the changes are gone"
