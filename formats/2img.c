@@ -77,18 +77,17 @@ static int open_2img(struct image *image, struct platter_error *err)
 	struct dev *disk;
 	int r;
 
-	if (image->file->size < sizeof h.magic)
+	r = image_read_head(image->file, h.magic, sizeof h.magic, err);
+	if (r)
+		return r;
+	if (memcmp(h.magic, "2IMG", 4) != 0)
 		return DRIVER_NOT_MINE;
-	r = dev_pread(image->file, h.magic, sizeof h.magic, 0);
-	if (!r && memcmp(h.magic, "2IMG", 4) != 0)
-		return DRIVER_NOT_MINE;
-	if (!r && image->file->size < sizeof h)
+	if (image->file->size < sizeof h)
 		return err_set(err, EINVAL, "%" PRIu64 " bytes, expected a header of %zu",
 		               image->file->size, sizeof h);
-	if (!r)
-		r = dev_pread(image->file, &h, sizeof h, 0);
+	r = image_read_head(image->file, &h, sizeof h, err);
 	if (r)
-		return err_set(err, -r, "header: %s", strerror(-r));
+		return r;
 	r = locate(&h, image->file, &off, &len, err);
 	if (r)
 		return r;

@@ -134,32 +134,35 @@ static int find_directory(struct aff4_zip *zip, const struct end *end, uint64_t 
 	return 0;
 }
 
-/* Whether the file begins with the member that tells what it is, or (the comment) ends so. */
-static bool is_aff4(struct dev *dev, const char *comment)
-{
-	static const char name[] = "container.description";
-	char head[sizeof(struct local_header) + sizeof name - 1];
+/* The member that tells what it is, which comes first. */
+static const char first_name[] = "container.description";
 
-	if (dev->size < sizeof head || dev_pread(dev, head, sizeof head, 0) ||
-	    !is_signed(head, 3, 4))
+#define HEAD (sizeof(struct local_header) + sizeof first_name - 1)
+
+/* Whether the file begins with that, or (the comment) ends so. */
+static bool is_aff4(const char head[HEAD], const char *comment)
+{
+	if (!is_signed(head, 3, 4))
 		return false;
 	return strncmp(comment, "aff4://", 7) == 0 ||
-	       memcmp(head + sizeof(struct local_header), name, sizeof name - 1) == 0;
+	       memcmp(head + sizeof(struct local_header), first_name, sizeof first_name - 1) == 0;
 }
 
 int aff4_zip_open(struct dev *dev, struct aff4_zip *zip, struct platter_error *err)
 {
 	uint64_t where = 0, off = 0, len = 0;
+	char head[HEAD];
 	struct end end;
 	void *table;
 	int r;
 
 	*zip = (struct aff4_zip){.dev = dev};
 	memset(&end, 0, sizeof end);
-	if (dev->size < sizeof(struct local_header) + 21)
-		return DRIVER_NOT_MINE;
+	r = image_read_head(dev, head, sizeof head, err);
+	if (r)
+		return r;
 	r = find_end(zip, &end, &where, err);
-	if (!is_aff4(dev, zip->comment))
+	if (!is_aff4(head, zip->comment))
 		return DRIVER_NOT_MINE;
 	if (r == -ENOENT)
 		return err_set(err, EIO,

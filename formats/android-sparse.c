@@ -284,14 +284,17 @@ static int sparse_open(struct image *image, struct platter_error *err)
 	struct sparse *s;
 	int r;
 
-	if (image->file->size < sizeof h.magic ||
-	    dev_pread(image->file, &h, (size_t)min64(sizeof h, image->file->size), 0) != 0 ||
-	    le32_get(h.magic) != MAGIC)
+	r = image_read_head(image->file, &h.magic, sizeof h.magic, err);
+	if (r)
+		return r;
+	if (le32_get(h.magic) != MAGIC)
 		return DRIVER_NOT_MINE;
 	if (image->file->size < sizeof h)
 		return err_set(err, EIO, "%llu bytes, expected a header of %zu",
 		               (unsigned long long)image->file->size, sizeof h);
-	r = check_header(&h, err);
+	r = image_read_head(image->file, &h, sizeof h, err);
+	if (!r)
+		r = check_header(&h, err);
 	if (r)
 		return r;
 	s = calloc(1, sizeof *s);

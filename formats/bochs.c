@@ -180,11 +180,9 @@ static int bochs_open(struct image *image, struct platter_error *err)
 	struct bochs *b;
 	int r;
 
-	if (image->file->size < sizeof h)
-		return DRIVER_NOT_MINE;
-	r = dev_pread(image->file, &h, sizeof h, 0);
+	r = image_read_head(image->file, &h, sizeof h, err);
 	if (r)
-		return err_set(err, -r, "its header cannot be read: %s", strerror(-r));
+		return r;
 	if (strncmp(h.magic, MAGIC, sizeof h.magic) != 0)
 		return DRIVER_NOT_MINE;
 	r = check_kind(&h, err);

@@ -383,9 +383,11 @@ static int open_stream(struct image *image, struct platter_error *err)
 static int bzip2_open(struct image *image, struct platter_error *err)
 {
 	uint8_t p[HEADER + 6];
+	int r = image_read_head(image->file, p, sizeof p, err);
 
-	if (image->file->size < sizeof p || dev_pread(image->file, p, sizeof p, 0) != 0 ||
-	    !header_good(p) ||
+	if (r)
+		return r;
+	if (!header_good(p) ||
 	    (magic_at(p + HEADER) != BLOCK_MAGIC && magic_at(p + HEADER) != END_MAGIC))
 		return DRIVER_NOT_MINE;
 	return open_stream(image, err);

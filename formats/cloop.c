@@ -100,11 +100,9 @@ static int cloop_open(struct image *image, struct platter_error *err)
 	struct cloop *c;
 	int r;
 
-	if (image->file->size < sizeof h)
-		return DRIVER_NOT_MINE;
-	r = dev_pread(image->file, &h, sizeof h, 0);
+	r = image_read_head(image->file, &h, sizeof h, err);
 	if (r)
-		return err_set(err, -r, "its header cannot be read: %s", strerror(-r));
+		return r;
 	if (memcmp(h.preamble, PREAMBLE, sizeof PREAMBLE - 1) != 0)
 		return DRIVER_NOT_MINE;
 	r = codec_require(CODEC_ZLIB, err);

@@ -313,11 +313,9 @@ static int cso_open(struct image *image, struct platter_error *err)
 	bool zso;
 	int r;
 
-	if (image->file->size < sizeof h)
-		return DRIVER_NOT_MINE;
-	r = dev_pread(image->file, &h, sizeof h, 0);
+	r = image_read_head(image->file, &h, sizeof h, err);
 	if (r)
-		return err_set(err, -r, "reading the header: %s", strerror(-r));
+		return r;
 	zso = memcmp(h.magic, "ZISO", 4) == 0;
 	if (!zso && memcmp(h.magic, "CISO", 4) != 0)
 		return DRIVER_NOT_MINE;

@@ -68,11 +68,9 @@ static int dc42_open(struct image *image, struct platter_error *err)
 	struct dev *disk;
 	int r;
 
-	if (image->file->size < sizeof h)
-		return DRIVER_NOT_MINE;
-	r = dev_pread(image->file, &h, sizeof h, 0);
+	r = image_read_head(image->file, &h, sizeof h, err);
 	if (r)
-		return err_set(err, -r, "header: %s", strerror(-r));
+		return r;
 	if (!is_dc42(&h))
 		return DRIVER_NOT_MINE;
 	r = check_sizes(&h, image->file, err);

@@ -134,11 +134,9 @@ static int ecm_open(struct image *image, struct platter_error *err)
 	char magic[4];
 	int r;
 
-	if (image->file->size < sizeof magic)
-		return DRIVER_NOT_MINE;
-	r = dev_pread(image->file, magic, sizeof magic, 0);
+	r = image_read_head(image->file, magic, sizeof magic, err);
 	if (r)
-		return err_set(err, -r, "reading the magic: %s", strerror(-r));
+		return r;
 	if (memcmp(magic, "ECM", 4) != 0)
 		return DRIVER_NOT_MINE;
 	ecm = calloc(1, sizeof *ecm);

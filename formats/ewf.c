@@ -174,11 +174,13 @@ static int read_file_header(struct dev *dev, unsigned *version, uint32_t *number
 	struct ewf1_file_header h1;
 	struct ewf2_file_header h2;
 	size_t len = (size_t)min64(sizeof h2, dev->size);
+	int r;
 
-	if (len < sizeof h1 || dev_pread(dev, &h2, len, 0))
-		return len < sizeof h1
-		               ? DRIVER_NOT_MINE
-		               : err_set(err, EIO, "its first %zu bytes cannot be read", len);
+	if (len < sizeof h1)
+		return DRIVER_NOT_MINE;
+	r = image_read_head(dev, &h2, len, err);
+	if (r)
+		return r;
 	memcpy(&h1, &h2, sizeof h1);
 	if (memcmp(h1.signature, ewf1_signature, sizeof h1.signature) == 0) {
 		*version = 1;

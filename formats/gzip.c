@@ -282,8 +282,10 @@ static int gzip_open(struct image *image, struct platter_error *err)
 	struct stream *s;
 	int r;
 
-	if (image->file->size < sizeof h || dev_pread(image->file, &h, sizeof h, 0) != 0 ||
-	    !header_good(&h))
+	r = image_read_head(image->file, &h, sizeof h, err);
+	if (r)
+		return r;
+	if (!header_good(&h))
 		return DRIVER_NOT_MINE;
 	s = calloc(1, sizeof *s);
 	if (!s)

@@ -446,8 +446,11 @@ static int open_stream(struct image *image, struct platter_error *err)
 
 static int lz4_open(struct image *image, struct platter_error *err)
 {
-	uint32_t magic = stream_first_frame(image->file);
+	uint32_t magic;
+	int r = stream_first_frame(image->file, &magic, err);
 
+	if (r)
+		return r;
 	return magic == FRAME || magic == LEGACY ? open_stream(image, err) : DRIVER_NOT_MINE;
 }
 

@@ -331,11 +331,9 @@ static int mds_open(struct image *image, struct platter_error *err)
 	struct mds *mds;
 	int r;
 
-	if (image->file->size < sizeof header)
-		return DRIVER_NOT_MINE;
-	r = dev_pread(image->file, &header, sizeof header, 0);
+	r = image_read_head(image->file, &header, sizeof header, err);
 	if (r)
-		return err_set(err, -r, "reading the header: %s", strerror(-r));
+		return r;
 	if (memcmp(header.signature, "MEDIA DESCRIPTOR", sizeof header.signature) != 0)
 		return DRIVER_NOT_MINE;
 	if (header.version[0] != 1)

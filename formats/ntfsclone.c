@@ -390,13 +390,17 @@ static int ntfsclone_open(struct image *image, struct platter_error *err)
 	struct ntfsclone *n;
 	int r;
 
-	if (image->file->size < sizeof magic ||
-	    dev_pread(image->file, &h, (size_t)min64(sizeof h, image->file->size), 0) != 0 ||
-	    memcmp(h.magic, magic, sizeof magic) != 0)
+	r = image_read_head(image->file, h.magic, sizeof magic, err);
+	if (r)
+		return r;
+	if (memcmp(h.magic, magic, sizeof magic) != 0)
 		return DRIVER_NOT_MINE;
 	if (image->file->size < sizeof h)
 		return err_set(err, EIO, "%llu bytes, expected a header of %zu",
 		               (unsigned long long)image->file->size, sizeof h);
+	r = image_read_head(image->file, &h, sizeof h, err);
+	if (r)
+		return r;
 	n = calloc(1, sizeof *n);
 	if (!n)
 		return err_set(err, ENOMEM, "no memory");

@@ -92,11 +92,12 @@ static bool is_header(const struct tar_header *h)
 	return memcmp(h->magic, "ustar", 5) == 0 && sum_fits(h);
 }
 
-bool tar_probe(struct dev *dev)
+int tar_probe(struct dev *dev, struct platter_error *err)
 {
 	struct tar_header h;
+	int r = image_read_head(dev, &h, sizeof h, err);
 
-	return dev->size >= sizeof h && dev_pread(dev, &h, sizeof h, 0) == 0 && is_header(&h);
+	return r ? r : is_header(&h) ? 0 : DRIVER_NOT_MINE;
 }
 
 /* ---- what stands in front of a member ---- */

@@ -282,10 +282,10 @@ static void ova_close(void *self)
 static int ova_open(struct image *image, struct platter_error *err)
 {
 	struct ova *ova;
-	int r;
+	int r = tar_probe(image->file, err);
 
-	if (!tar_probe(image->file))
-		return DRIVER_NOT_MINE;
+	if (r)
+		return r;
 	ova = calloc(1, sizeof *ova);
 	if (!ova)
 		return err_set(err, ENOMEM, "no memory");

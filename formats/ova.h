@@ -22,8 +22,8 @@ struct tar_member {
 	bool sparse; /* its contents are not as they were */
 };
 
-/* Whether an archive may begin here. */
-bool tar_probe(struct dev *dev);
+/* 0 when an archive may begin here, else DRIVER_NOT_MINE, or -errno with err set. */
+int tar_probe(struct dev *dev, struct platter_error *err);
 
 /* The next member: 1, or 0 at the end, or -errno. */
 int tar_next(struct tar *tar, struct tar_member *m, struct platter_error *err);

@@ -140,11 +140,9 @@ static int parallels_open(struct image *image, struct platter_error *err)
 	bool old;
 	int r;
 
-	if (image->file->size < sizeof h)
-		return DRIVER_NOT_MINE;
-	r = dev_pread(image->file, &h, sizeof h, 0);
+	r = image_read_head(image->file, &h, sizeof h, err);
 	if (r)
-		return err_set(err, -r, "its header cannot be read: %s", strerror(-r));
+		return r;
 	old = memcmp(h.magic, MAGIC_OLD, sizeof h.magic) == 0;
 	if (!old && memcmp(h.magic, MAGIC_NEW, sizeof h.magic) != 0)
 		return DRIVER_NOT_MINE;

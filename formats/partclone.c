@@ -262,8 +262,10 @@ static int partclone_open(struct image *image, struct platter_error *err)
 	uint8_t head[34];
 	int r;
 
-	if (image->file->size < sizeof head || dev_pread(image->file, head, sizeof head, 0) != 0 ||
-	    memcmp(head, magic, sizeof magic) != 0)
+	r = image_read_head(image->file, head, sizeof head, err);
+	if (r)
+		return r;
+	if (memcmp(head, magic, sizeof magic) != 0)
 		return DRIVER_NOT_MINE;
 	p = calloc(1, sizeof *p);
 	if (!p)

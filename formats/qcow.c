@@ -99,16 +99,17 @@ static int check_header(const struct qcow_header *h, struct platter_error *err)
 
 static int read_header(struct dev *file, struct qcow_header *h, struct platter_error *err)
 {
-	int r;
+	int r = image_read_head(file, h, 8, err);
 
-	if (file->size < 8 || dev_pread(file, h, 8, 0) != 0 ||
-	    memcmp(&h->magic, MAGIC, sizeof h->magic) != 0 || be32_get(h->version) != 1)
+	if (r)
+		return r;
+	if (memcmp(&h->magic, MAGIC, sizeof h->magic) != 0 || be32_get(h->version) != 1)
 		return DRIVER_NOT_MINE;
 	if (file->size < sizeof *h)
 		return err_set(err, EIO, "cut off in its header, after %llu bytes",
 		               (unsigned long long)file->size);
-	r = dev_pread(file, h, sizeof *h, 0);
-	return r ? err_set(err, -r, "the header cannot be read") : check_header(h, err);
+	r = image_read_head(file, h, sizeof *h, err);
+	return r ? r : check_header(h, err);
 }
 
 static int open_tables(struct image *image, struct qtables *t, const struct qcow_header *h,

@@ -63,12 +63,14 @@ int qcow2_read_header(struct dev *file, struct qcow2_header *h, struct platter_e
 	int r;
 
 	memset(h, 0, sizeof *h);
-	if (file->size < sizeof h->magic || dev_pread(file, h, sizeof h->magic, 0) != 0 ||
-	    memcmp(&h->magic, MAGIC, sizeof h->magic) != 0)
-		return DRIVER_NOT_MINE;
-	r = dev_pread(file, h, (size_t)min64(sizeof *h, file->size), 0);
+	r = image_read_head(file, h, sizeof h->magic, err);
 	if (r)
-		return err_set(err, -r, "the header cannot be read");
+		return r;
+	if (memcmp(&h->magic, MAGIC, sizeof h->magic) != 0)
+		return DRIVER_NOT_MINE;
+	r = image_read_head(file, h, (size_t)min64(sizeof *h, file->size), err);
+	if (r)
+		return r;
 	version = be32_get(h->version);
 	if (version == 1)
 		return DRIVER_NOT_MINE;

@@ -103,16 +103,17 @@ static int check_header(const struct qed_header *h, struct platter_error *err)
 
 static int read_header(struct dev *file, struct qed_header *h, struct platter_error *err)
 {
-	int r;
+	int r = image_read_head(file, h, sizeof h->magic, err);
 
-	if (file->size < sizeof h->magic || dev_pread(file, h, sizeof h->magic, 0) != 0 ||
-	    memcmp(h->magic, MAGIC, sizeof h->magic) != 0)
+	if (r)
+		return r;
+	if (memcmp(h->magic, MAGIC, sizeof h->magic) != 0)
 		return DRIVER_NOT_MINE;
 	if (file->size < sizeof *h)
 		return err_set(err, EIO, "cut off in its header, after %llu bytes",
 		               (unsigned long long)file->size);
-	r = dev_pread(file, h, sizeof *h, 0);
-	return r ? err_set(err, -r, "the header cannot be read") : check_header(h, err);
+	r = image_read_head(file, h, sizeof *h, err);
+	return r ? r : check_header(h, err);
 }
 
 static int check_l1(struct qtables *t, struct platter_error *err)

@@ -189,18 +189,17 @@ static int sparse_open(struct image *image, struct platter_error *err)
 	struct sparse *s;
 	int r;
 
-	if (image->file->size < sizeof h.signature)
+	r = image_read_head(image->file, h.signature, sizeof h.signature, err);
+	if (r)
+		return r;
+	if (!is_sprs(h.signature))
 		return DRIVER_NOT_MINE;
-	r = dev_pread(image->file, h.signature, sizeof h.signature, 0);
-	if (!r && !is_sprs(h.signature))
-		return DRIVER_NOT_MINE;
-	if (!r && image->file->size < sizeof h)
+	if (image->file->size < sizeof h)
 		return err_set(err, EINVAL, "%" PRIu64 " bytes, expected a header of %zu",
 		               image->file->size, sizeof h);
-	if (!r)
-		r = dev_pread(image->file, &h, sizeof h, 0);
+	r = image_read_head(image->file, &h, sizeof h, err);
 	if (r)
-		return err_set(err, -r, "header: %s", strerror(-r));
+		return r;
 	s = calloc(1, sizeof *s);
 	if (!s)
 		return err_set(err, ENOMEM, "no memory");

@@ -349,20 +349,23 @@ bool stream_is_skippable(uint32_t magic)
 	return (magic & 0xfffffff0u) == 0x184d2a50u;
 }
 
-uint32_t stream_first_frame(struct dev *file)
+int stream_first_frame(struct dev *file, uint32_t *magic, struct platter_error *err)
 {
 	uint64_t at = 0;
 	le32 head[2];
 
-	for (int i = 0; i <= SKIPPED_MAX; i++) {
-		if (!range_ok(at, sizeof head, file->size) ||
-		    dev_pread(file, head, sizeof head, at) != 0)
+	for (int i = 0; i <= SKIPPED_MAX && range_ok(at, sizeof head, file->size); i++) {
+		int r = dev_pread(file, head, sizeof head, at);
+
+		if (r)
+			return err_set(err, -r, "8 bytes at %llu cannot be read: %s",
+			               (unsigned long long)at, strerror(-r));
+		*magic = le32_get(head[0]);
+		if (!stream_is_skippable(*magic))
 			return 0;
-		if (!stream_is_skippable(le32_get(head[0])))
-			return le32_get(head[0]);
 		at += sizeof head + (uint64_t)le32_get(head[1]);
 	}
-	return 0;
+	return DRIVER_NOT_MINE;
 }
 
 int stream_finish(struct stream *s, struct image *image, const char *hint,

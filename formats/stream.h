@@ -128,8 +128,9 @@ void stream_close(void *self);
 /* zstd and lz4 share a kind of frame that is to be skipped, whatever it holds. */
 bool stream_is_skippable(uint32_t magic);
 
-/* The little-endian word that the first other frame begins with; 0 when there is none soon. */
-uint32_t stream_first_frame(struct dev *file);
+/* The little-endian word that the first other frame begins with. DRIVER_NOT_MINE when there is none
+ * soon, -errno with err set when it cannot be read. */
+int stream_first_frame(struct dev *file, uint32_t *magic, struct platter_error *err);
 
 /* A point, in ascending order; those too near to the last are left out, as the bounds on the
  * index's memory want it. window may be NULL. */

@@ -292,8 +292,10 @@ static int vdi_open(struct image *image, struct platter_error *err)
 	struct vdi *v;
 	int r;
 
-	if (image->file->size < sizeof h || dev_pread(image->file, &h, sizeof h, 0) != 0 ||
-	    !is_vdi(&h))
+	r = image_read_head(image->file, &h, sizeof h, err);
+	if (r)
+		return r;
+	if (!is_vdi(&h))
 		return DRIVER_NOT_MINE;
 	v = calloc(1, sizeof *v);
 	r = v ? fill_in(v, image, &h, err) : err_set(err, ENOMEM, "no memory");

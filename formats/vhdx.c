@@ -242,11 +242,9 @@ static int vhdx_open(struct image *image, struct platter_error *err)
 	struct vhdx *v;
 	int r;
 
-	if (image->file->size < sizeof magic)
-		return DRIVER_NOT_MINE;
-	r = dev_pread(image->file, magic, sizeof magic, 0);
+	r = image_read_head(image->file, magic, sizeof magic, err);
 	if (r)
-		return err_set(err, -r, "its first bytes cannot be read: %s", strerror(-r));
+		return r;
 	if (memcmp(magic, "vhdxfile", sizeof magic) != 0)
 		return DRIVER_NOT_MINE;
 	v = calloc(1, sizeof *v);

@@ -297,8 +297,9 @@ static int vmdk_open(struct image *image, struct platter_error *err)
 	struct vmdk *v;
 	int r;
 
-	if (dev_pread(image->file, head, len, 0) != 0)
-		return DRIVER_NOT_MINE;
+	r = image_read_head(image->file, head, len, err);
+	if (r)
+		return r;
 	if (vmdk_is_sesparse(head, len))
 		return err_set(err, EINVAL,
 		               "a seSparse extent, which is nothing without its "

@@ -446,9 +446,11 @@ static void xz_close(void *self)
 static int xz_open(struct image *image, struct platter_error *err)
 {
 	uint8_t buf[sizeof magic];
+	int r = image_read_head(image->file, buf, sizeof buf, err);
 
-	if (image->file->size < sizeof buf || dev_pread(image->file, buf, sizeof buf, 0) != 0 ||
-	    memcmp(buf, magic, sizeof buf) != 0)
+	if (r)
+		return r;
+	if (memcmp(buf, magic, sizeof buf) != 0)
 		return DRIVER_NOT_MINE;
 	return open_stream(image, err);
 }

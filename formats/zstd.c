@@ -410,7 +410,12 @@ static int open_stream(struct image *image, struct platter_error *err)
 
 static int zstd_open(struct image *image, struct platter_error *err)
 {
-	return stream_first_frame(image->file) == FRAME ? open_stream(image, err) : DRIVER_NOT_MINE;
+	uint32_t magic;
+	int r = stream_first_frame(image->file, &magic, err);
+
+	if (r)
+		return r;
+	return magic == FRAME ? open_stream(image, err) : DRIVER_NOT_MINE;
 }
 
 const struct format_driver format_zstd = {

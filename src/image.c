@@ -17,6 +17,17 @@
 
 /* ---- what drivers report ---- */
 
+int image_read_head(struct dev *file, void *buf, size_t size, struct platter_error *err)
+{
+	int r;
+
+	if (file->size < size)
+		return DRIVER_NOT_MINE;
+	r = dev_pread(file, buf, size, 0);
+	return r ? err_set(err, -r, "its first %zu bytes cannot be read: %s", size, strerror(-r))
+	         : 0;
+}
+
 /* Grow an array by one element of that size; lists double, so that long ones stay cheap. */
 static void *grow(void *list, size_t *count, size_t size)
 {

@@ -95,6 +95,12 @@ struct image {
 
 /* ---- for drivers ---- */
 
+/*
+ * The first size bytes of a file, by which a driver knows its format. DRIVER_NOT_MINE when it is
+ * shorter; -errno with err set when they cannot be read, for that makes it nobody's.
+ */
+int image_read_head(struct dev *file, void *buf, size_t size, struct platter_error *err);
+
 /* Add to a list; the struct is copied. -ENOMEM, -E2BIG past IMAGE_LIST_MAX. */
 int image_add_snapshot(struct image *image, const struct image_snapshot *snapshot);
 int image_add_track(struct image *image, const struct image_track *track);
