@@ -114,8 +114,10 @@ static int write_device(struct raw_writer *w)
 	if (!r)
 		r = zero_up_to(w, x->from->size);
 	if (!r)
-		r = flush(x);
-	return r ? r : export_write(x, w->first, (size_t)min64(FIRST, x->from->size), 0);
+		r = export_settle(x);
+	if (!r)
+		r = export_write(x, w->first, (size_t)min64(FIRST, x->from->size), 0);
+	return r ? r : flush(x);
 }
 
 int export_raw(struct export_job *x)

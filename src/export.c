@@ -265,8 +265,7 @@ static bool changed(const struct export_job *x)
 
 /* ---- the destination ---- */
 
-/* On disk before it has a name, while it can still be given up. */
-static int flush(struct export_job *x)
+int export_settle(struct export_job *x)
 {
 	int r = dev_flush(x->out);
 
@@ -289,8 +288,9 @@ static int copy(struct export_job *x, uint64_t size)
 	x->pack = w->pack;
 	if (!r)
 		r = w->write(x);
-	if (!r)
-		r = flush(x);
+	/* On disk before it has a name, while it can still be given up. A device has been. */
+	if (!r && !x->device)
+		r = export_settle(x);
 	dev_unref(x->out);
 	return r;
 }
@@ -315,39 +315,14 @@ static int to_new_file(struct export_job *x)
 	return r;
 }
 
-static int check_device(struct export_job *x, uint64_t *size)
-{
-	off_t end = lseek(x->fd, 0, SEEK_END);
-	struct stat st;
-
-	if (fstat(x->fd, &st) < 0 || end < 0)
-		return err_set(x->err, errno, "%s: %s", x->dst, strerror(errno));
-	if (!S_ISBLK(st.st_mode))
-		return err_set(x->err, ENOTBLK, "%s: is not a block device", x->dst);
-	*size = (uint64_t)end;
-	if (*size < x->from->size)
-		return err_set(x->err, ENOSPC, "%s: a device of %llu bytes, the disk has %llu",
-		               x->dst, (unsigned long long)*size,
-		               (unsigned long long)x->from->size);
-	if (*size > x->from->size)
-		export_note(x, "%s: the last %llu bytes of the device are left as they are", x->dst,
-		            (unsigned long long)(*size - x->from->size));
-	return 0;
-}
-
 static int to_device(struct export_job *x)
 {
-	uint64_t size = 0;
-	int r;
+	uint64_t size;
+	int r = export_open_device(x, &size);
 
-	/* One that is mounted, or part of something that is in use, says EBUSY. */
-	x->fd = open(x->dst, O_RDWR | O_EXCL | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (x->fd < 0)
-		return err_set(x->err, errno, "%s: %s", x->dst,
-		               errno == EBUSY ? "is mounted or otherwise in use" : strerror(errno));
-	r = check_device(x, &size);
-	if (!r)
-		r = copy(x, size);
+	if (r)
+		return r;
+	r = copy(x, size);
 	if (close(x->fd) < 0 && !r)
 		r = cannot_write(x, -errno);
 	return r;

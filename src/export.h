@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Disks as new files. export.c makes the file, or opens the block device, that is written;
- * export-walk.c walks over the disk, and reads and packs it on all cores; export-FORMAT.c is what
- * is written of it, and export-blocks.c what most of those share.
+ * Disks as new files. export.c makes the file that is written, export-device.c opens a block
+ * device; export-walk.c walks over the disk, and reads and packs it on all cores; export-FORMAT.c
+ * is what is written of it, and export-blocks.c what most of those share.
  */
 #ifndef PLATTER_EXPORT_H
 #define PLATTER_EXPORT_H
@@ -75,6 +75,16 @@ int export_set_size(struct export_job *x, uint64_t size);
 
 /* -EINTR when somebody wants it to end. */
 int export_check_stop(struct export_job *x);
+
+/* Make durable what was written, and look for the last time whether it is to be given up: it was
+ * stopped, or what it is a copy of changed meanwhile. */
+int export_settle(struct export_job *x);
+
+/*
+ * Open the device .dst as .fd for export-raw.c to write, *size bytes. Refuses what is in use, what
+ * is too small, and what the disk itself is read from.
+ */
+int export_open_device(struct export_job *x, uint64_t *size);
 
 /* Something that people should know: one line. */
 void export_note(struct export_job *x, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

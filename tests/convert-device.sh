@@ -71,6 +71,32 @@ expect 32 "$PLATTER" convert --yes "$loop" "$loop"
 grep -q "^platter: $loop: is the same disk as $loop" err || fail "the same"
 same "the device" "$(sha256 "$loop")" "$sum"
 
+# Nor what is under the source: an overlay's image, its own file, its backing file.
+attach "$loop" m --overlay=changes
+poke m/disk 5000000 changed
+detach m
+expect 32 "$PLATTER" convert --yes --base "$loop" changes "$loop"
+grep -q "^platter: $loop: is the same disk as $loop" err || fail "the image under an overlay"
+same "the device" "$(sha256 "$loop")" "$sum"
+expect 32 "$PLATTER" convert --yes backing "$loop"
+grep -q "^platter: $loop: is the same disk as " err || fail "the file under the loop device"
+if command -v qemu-img >/dev/null; then
+	expect 0 qemu-img create -q -f qcow2 -b backing -F raw over.qcow2
+	expect 32 "$PLATTER" convert --yes over.qcow2 "$loop"
+	grep -q "^platter: $loop: is the same disk as " err || fail "a backing file"
+fi
+same "the device" "$(sha256 "$loop")" "$sum"
+
+# The image changes while it is copied, after the first MiB was taken away: it stays so.
+(strace -o calls -e trace=fsync -e inject=fsync:delay_enter=2000000:when=1 \
+	"$PLATTER" convert --yes disk.img "$loop"; echo $? >status) >out 2>err &
+sleep 1
+printf new | poke disk.img 3000000
+wait
+same "status, changed meanwhile" "$(cat status)" 32
+grep -q 'changed while it was copied' err || fail "the change is not seen"
+cmp -n $M /dev/zero "$loop" >/dev/null || fail "changed meanwhile, something is in the first MiB"
+
 # And the other way.
 expect 0 "$PLATTER" convert --format=raw "$loop" copy
 cmp "$loop" copy || fail "read from a device"

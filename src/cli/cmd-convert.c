@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -17,37 +16,11 @@
 
 /* ---- a block device as the destination ---- */
 
-static bool is_device(const char *path, struct stat *st)
+static bool is_device(const char *path)
 {
-	return stat(path, st) == 0 && S_ISBLK(st->st_mode);
-}
+	struct stat st;
 
-/* The device's folder in sysfs: that of a partition lies in that of its disk. */
-static char *sysfs_of(const struct stat *st)
-{
-	char link[64];
-
-	snprintf(link, sizeof link, "/sys/dev/block/%u:%u", major(st->st_rdev), minor(st->st_rdev));
-	return realpath(link, NULL);
-}
-
-static bool lies_in(const char *path, const char *folder)
-{
-	size_t n = strlen(folder);
-
-	return strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == '\0');
-}
-
-/* Whether they are one disk, or parts of one that hold each other. */
-static bool same_disk(const struct stat *a, const struct stat *b)
-{
-	char *one = sysfs_of(a), *other = sysfs_of(b);
-	bool same = a->st_rdev == b->st_rdev ||
-	            (one && other && (lies_in(one, other) || lies_in(other, one)));
-
-	free(one);
-	free(other);
-	return same;
+	return stat(path, &st) == 0 && S_ISBLK(st.st_mode);
 }
 
 /* In words, what is on it now. */
@@ -85,16 +58,11 @@ static void describe(const char *device, char *out, size_t size)
 }
 
 /* Whether what is on the device may go. */
-static int may_overwrite(struct cli *cli, const char *src, const char *dst, const struct stat *to)
+static int may_overwrite(struct cli *cli, const char *src, const char *dst)
 {
 	char now[512], what[2048];
-	struct stat from;
 	int fd;
 
-	if (is_device(src, &from) && same_disk(&from, to)) {
-		complain("%s: is the same disk as %s", dst, src);
-		return EXIT_IMAGE;
-	}
 	fd = open(dst, O_RDONLY | O_EXCL | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0) {
 		complain("%s: %s", dst,
@@ -134,15 +102,14 @@ int cmd_convert(struct cli *cli)
 	const char *src = cli->args[0], *dst = cli->args[1];
 	struct platter_export how = {.part = cli->part};
 	struct platter *p = NULL;
-	struct stat st;
 	int status;
 
-	how.device = is_device(dst, &st);
+	how.device = is_device(dst);
 	status = writeout_choose(cli, dst, &how);
 	if (!status)
 		status = open_source(cli, src, &p);
 	if (!status && how.device)
-		status = may_overwrite(cli, src, dst, &st);
+		status = may_overwrite(cli, src, dst);
 	if (!status)
 		status = writeout_copy(cli, p, dst, &how);
 	platter_abandon(p);
