@@ -53,6 +53,22 @@ static void give_up(struct used *u, const char *name, const struct platter_error
 		u->how->note(u->how->note_arg, line);
 }
 
+/* Go through all of its marks once: what turns out to be damaged only when part of the copy is made
+ * would have left something out by then. */
+static int check_marks(const struct used_fs *fs, void *self, uint64_t size,
+                       struct platter_error *err)
+{
+	uint64_t off = 0, begin, end;
+	int r = 0;
+
+	while (!r && off < size) {
+		r = fs->next(self, off, &begin, &end, err);
+		if (!r)
+			off = end;
+	}
+	return r == -ENXIO ? 0 : r;
+}
+
 static const struct used_fs *find(const char *type)
 {
 	for (size_t i = 0; i < sizeof filesystems / sizeof *filesystems; i++)
@@ -70,8 +86,11 @@ static void add(struct used *u, const char *name, const struct used_fs *fs, uint
 	*s = (struct space){.start = start, .size = part->size, .part = part, .fs = fs};
 	snprintf(s->name, sizeof s->name, "%s", name);
 	if (fs->open(part, &s->self, &err) == 0) {
-		u->count++;
-		return;
+		if (check_marks(fs, s->self, part->size, &err) == 0) {
+			u->count++;
+			return;
+		}
+		fs->close(s->self);
 	}
 	give_up(u, name, &err);
 	dev_unref(part);
@@ -180,7 +199,8 @@ static bool next_in(struct used *u, struct space *s, uint64_t off, uint64_t *beg
 			return true;
 		off = max64(off, s->start + *end);
 	}
-	if (r && r != -ENXIO) {
+	if (r && r != -ENXIO) { /* they could be read before */
+		err_prefix(&err, "from byte %llu on", (unsigned long long)off);
 		give_up(u, s->name, &err);
 		s->fs->close(s->self);
 		s->fs = NULL;

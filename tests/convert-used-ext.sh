@@ -111,6 +111,11 @@ make $((20 * M)) -t ext4 -b 1024
 at=$(dumpe2fs fs 2>/dev/null | sed -n 's/.*Block bitmap at \([0-9]*\).*/\1/p' | head -1)
 poke fs $((at * 1024 + 900)) x
 whole 'bitmap of group 0: wrong checksum'
+# The last group's is as bad for the first.
+make $((20 * M)) -t ext4 -b 1024
+at=$(dumpe2fs fs 2>/dev/null | sed -n 's/.*Block bitmap at \([0-9]*\).*/\1/p' | tail -1)
+poke fs $((at * 1024 + 900)) x
+whole 'bitmap of group 2: wrong checksum'
 make $((20 * M)) -t ext2 -b 1024
 at=$(dumpe2fs fs 2>/dev/null | sed -n 's/.*Block bitmap at \([0-9]*\).*/\1/p' | head -1)
 poke fs $((at * 1024 + 900)) x

@@ -84,3 +84,7 @@ whole 'it was not unmounted cleanly'
 make $((40 * M)) -F 32 -s 1
 printf '\x07' | poke fs $((reserved * 512 + 4000))
 whole 'the copies of its table differ'
+# Far behind what is looked at first.
+make $((40 * M)) -F 32 -s 1
+printf '\x07' | poke fs $((reserved * 512 + 300000))
+whole 'the copies of its table differ'
