@@ -21,8 +21,9 @@
 #define VDI_VERSION 0x00010001u
 #define DYNAMIC     1
 #define SECTOR      512u
-#define NOT_THERE   0xff                   /* each byte of such an entry */
-#define BLOCKS_MAX  ((uint64_t)0x3fffffff) /* QEMU's limit */
+#define NOT_THERE   0xff /* each byte of such an entry */
+/* QEMU's limit: header and map are below 2 GiB. */
+#define BLOCKS_MAX (((uint64_t)INT32_MAX + 1 - MAP_AT) / sizeof(le32))
 
 struct vdi_geometry {
 	le32 cylinders;

@@ -19,8 +19,9 @@
 #define VMDK_COVERS   (VMDK_ENTRIES * VMDK_GRAIN * VMDK_SECTOR)
 #define VMDK_OVERHEAD 21 /* sectors of header and descriptor */
 
-/* The directory of a larger one is larger than QEMU takes. */
-#define VMDK_DISK_MAX ((uint64_t)1 << 50)
+/* The grain directory of a larger one is more than platter itself agrees to hold; QEMU's limit is
+ * eight times as much. */
+#define VMDK_DISK_MAX ((uint64_t)128 << 40)
 
 struct vmdk_header {
 	le32 magic_number;

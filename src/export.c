@@ -345,6 +345,9 @@ int platter_export(struct platter *p, const char *dst, const struct platter_expo
 
 	if (!r && how->thin && !p->overlay)
 		r = err_set(err, EINVAL, "%s: without an overlay there is no difference", dst);
+	/* The backing file is all of the image. */
+	if (!r && how->thin && (how->part > 0 || p->disk->size != p->image->size))
+		r = err_set(err, EINVAL, "%s: only the whole disk can be thin", dst);
 	if (!r)
 		r = open_source(&x);
 	if (!r)

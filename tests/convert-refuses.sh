@@ -48,7 +48,8 @@ refused 2 'to/new.img: a disk of 9223372036854775807 bytes, expected' create to/
 refused 32 'to/new.vhd: a disk of .*, in vhd at most 2190433320960' create to/new.vhd 2041G
 refused 32 'to/new.vhdx: a disk of .*, in vhdx at most' create to/new.vhdx 65T
 refused 32 'to/new.qcow2: a disk of .*, in qcow2 at most' create to/new.qcow2 3P
-refused 32 'to/new.vmdk: a disk of .*, in vmdk at most' create to/new.vmdk 2P
+refused 32 'to/new.vmdk: a disk of .*, in vmdk at most' create to/new.vmdk $((128 * 1024**4 + 512))
+refused 32 'to/new.vdi: a disk of .*, in vdi at most 562949819203584' create to/new.vdi $((562949819203584 + 512))
 refused 32 'to/a"b.vmdk: a quotation mark' convert disk.img 'to/a"b.vmdk'
 
 attach disk.img mnt --overlay=changes
