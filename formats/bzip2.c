@@ -68,6 +68,7 @@ struct bzip2_decoder {
 	uint32_t crc;       /* of its blocks so far */
 	uint64_t bit;       /* where it stands, in the file */
 	uint64_t end;       /* of the block that is unpacked */
+	uint8_t tail[11];   /* what libbz2 is given behind it, and reads when it has given it out */
 	uint64_t loaded;    /* offset in the file of what is in buf */
 	size_t len;
 	uint8_t buf[PACKED_MAX];
@@ -165,13 +166,14 @@ static int feed(struct bzip2_decoder *d, const uint8_t *p, size_t len)
 
 /*
  * Give libbz2 the block of [d->bit, end) as a stream of its own, without room for output: it takes
- * all of it in before it gives anything out.
+ * the block in, up to its last bit, before it gives anything out. The end that is made up here it
+ * only reads when all of that was given out, so that stays where it is.
  */
 static int feed_block(struct bzip2_decoder *d, uint64_t end)
 {
 	static const uint8_t header[] = {'B', 'Z', 'h', '9'};
 	uint64_t at = d->bit, crc = bits_get(d, d->bit + 48, 32);
-	uint8_t piece[4096], last[11];
+	uint8_t piece[4096];
 	unsigned rest;
 	int r;
 
@@ -186,20 +188,22 @@ static int feed_block(struct bzip2_decoder *d, uint64_t end)
 		for (; n < sizeof piece && end - at >= 8; at += 8)
 			piece[n++] = byte_at(d, at, end);
 		r = feed(d, piece, n);
+		/* It ended before, and what stands between it and the next magic is no block's. */
+		if (!r && d->z.avail_in)
+			r = -EIO;
 	}
 	if (r)
 		return r;
 	/* The last bits, then the end: 48 bits of magic, 32 of the only block's checksum. */
 	rest = (unsigned)(end - at);
-	memset(last, 0, sizeof last);
-	last[0] = byte_at(d, at, end);
+	memset(d->tail, 0, sizeof d->tail);
+	d->tail[0] = byte_at(d, at, end);
 	for (unsigned i = 0; i < 80; i++) {
 		uint64_t bit = i < 48 ? END_MAGIC >> (47 - i) & 1 : crc >> (79 - i) & 1;
 
-		last[(rest + i) / 8] |= (uint8_t)(bit << (7 - (rest + i) % 8));
+		d->tail[(rest + i) / 8] |= (uint8_t)(bit << (7 - (rest + i) % 8));
 	}
-	memcpy(piece, last, sizeof last);
-	return feed(d, piece, sizeof last);
+	return feed(d, d->tail, sizeof d->tail);
 }
 
 /* What comes out of libbz2; its end may come alone. */

@@ -5,15 +5,19 @@
 . "${srcdir:-.}/tests/lib.sh" || exit 99
 . "$srcdir/tests/lib-formats.sh" || exit 99
 requires_fuse
-requires bzip2 pbzip2
+requires bzip2
 bzip2 -q -c <"$srcdir/COPYING" >library && requires_library library
 
 fill raw 4000001
 bzip2 -1 -c raw >1.bz2
 bzip2 -9 -c raw >9.bz2
-pbzip2 -b2 -p2 -c raw >streams.bz2
 { cat 9.bz2; echo "no stream"; } >behind.bz2
-for image in 1.bz2 9.bz2 streams.bz2 behind.bz2; do
+images=(1.bz2 9.bz2 behind.bz2)
+if command -v pbzip2 >/dev/null; then
+	pbzip2 -b2 -p2 -c raw >streams.bz2
+	images+=(streams.bz2)
+fi
+for image in "${images[@]}"; do
 	same_disk "$image" raw
 	same_backwards "$image" raw
 done
@@ -22,13 +26,22 @@ printf end | dd of=zeros bs=1 seek=50000000 conv=notrunc status=none
 bzip2 -c zeros >zeros.bz2
 same_disk zeros.bz2 zeros
 
-# The magic of a block inside a block is no block.
-python3 - <<'PY'
-import bz2, random
-# Fixed seeds find nothing in 2^48 bits: so the magic is put where bits are free to choose, behind
-# the end of a stream, where only a scan would see it.
-d = bz2.compress(open("raw", "rb").read()[:500000], 9)
-open("magic.bz2", "wb").write(d + b"\x31\x41\x59\x26\x53\x59" * 3)
-open("magic.raw", "wb").write(open("raw", "rb").read()[:500000])
-PY
+# Nothing that repeats: every block is full, and its end is read long after its beginning.
+head -c 3145728 /dev/urandom >random
+for level in 1 2 5 9; do
+	bzip2 -$level -c random >random.bz2
+	expect 0 "$PLATTER" cat -p 0 random.bz2
+	same_bytes out random
+	same_disk random.bz2 random
+done
+for size in 1 899981 900000 1048577 2000003; do
+	head -c $size random >part
+	bzip2 -c part >part.bz2
+	expect 0 "$PLATTER" cat -p 0 part.bz2
+	same_bytes out part
+done
+
+# The magics behind the end of a stream begin nothing.
+head -c 500000 raw >magic.raw
+{ bzip2 -c magic.raw; printf '1AY&SY1AY&SY1AY&SY'; } >magic.bz2
 same_disk magic.bz2 magic.raw
