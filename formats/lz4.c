@@ -5,8 +5,10 @@
  * A file is a row of frames, of blocks of at most 64 KiB to 4 MiB (legacy: 8 MiB). Blocks are
  * independent, or need the 64 KiB before them; a block says how long it is packed, not unpacked.
  * So one pass unpacks everything and checks every checksum; it goes at the speed of memory. Only
- * where the frame states its size, and its blocks are independent and just as many as full ones
- * are needed for that, all is known from the blocks' headers.
+ * where every frame states its size, its blocks are independent, and what is missing from that size
+ * when all but the last are full is just what the last unpacks to, all is known from the blocks'
+ * headers and the last: none can be longer than full, so then none is shorter. (The number of
+ * blocks alone does not tell: a writer that is flushed ends its block early.)
  */
 #include "config.h"
 
@@ -56,6 +58,8 @@ struct lz4_decoder {
 	struct stream_decoder head;
 	struct frame frame;
 	bool inside, whole;
+	bool full;     /* as stream.extra: only a frame's last block may be short */
+	bool shorter;  /* this one is */
 	uint64_t made; /* of this frame */
 	struct xxh32 sum;
 	uint8_t *packed;   /* room for a block */
@@ -212,7 +216,7 @@ static int lz4_start(struct stream *s, struct stream_decoder *head,
 	struct lz4_decoder *d = (struct lz4_decoder *)head;
 	int r;
 
-	(void)s;
+	d->full = s->extra;
 	if (!(point->kind & KIND_INSIDE))
 		return 0;
 	if (!frame_set(&d->frame, point->kind))
@@ -237,6 +241,7 @@ static int begin_frame(struct lz4_decoder *d, bool *ended)
 	d->inside = d->whole = true;
 	d->made = 0;
 	d->history = 0;
+	d->shorter = false;
 	xxh32_begin(&d->sum);
 	return make_room(d);
 }
@@ -309,10 +314,14 @@ static int advance(struct lz4_decoder *d)
 	memmove(d->buf + HISTORY - d->history, d->buf + HISTORY + d->len - d->history, d->history);
 	d->len = d->given = 0;
 	r = next_block(&d->head.in, &d->frame, &word, &end);
+	/* Its size was a lie, then, and the points behind it are. */
+	if (!r && !end && d->shorter)
+		r = -EIO;
 	if (!r)
 		r = end ? end_frame(d) : unpack_block(d, word);
 	if (r)
 		return r;
+	d->shorter = d->full && d->len < d->frame.block;
 	d->made += d->len;
 	if (d->head.verify && d->whole && (d->frame.kind & CONTENT_CHECKSUM))
 		xxh32_add(&d->sum, d->buf + HISTORY, d->len);
@@ -356,7 +365,7 @@ static void lz4_stop(struct stream_decoder *head)
 
 static const struct stream_coder coder = {
 	.size = sizeof(struct lz4_decoder),
-	.index_id = 0x6c340001, /* "l4", 1 */
+	.index_id = 0x6c340002, /* "l4", 2 */
 	.window = HISTORY,
 	.start = lz4_start,
 	.read = lz4_read,
@@ -366,9 +375,25 @@ static const struct stream_coder coder = {
 
 /* ---- frames that tell all ---- */
 
+/* Whether the block at point unpacks to exactly len bytes. */
+static bool unpacks_to(struct stream *s, const struct stream_point *point, uint64_t len)
+{
+	struct stream_decoder *head;
+	struct lz4_decoder *d;
+	bool good;
+
+	if (stream_decoder_new(s, point, &head) != 0)
+		return false;
+	d = (struct lz4_decoder *)head;
+	good = advance(d) == 0 && d->inside && d->len == len;
+	stream_decoder_free(s, head);
+	return good;
+}
+
 /* Walk one such frame's blocks; false: it has to be unpacked. */
 static bool walk_blocks(struct stream *s, struct stream_in *in, const struct frame *f, int *r)
 {
+	struct stream_point p = {.kind = f->kind | KIND_INSIDE, .out = s->size};
 	uint64_t blocks = 0, end = s->size + f->size;
 	uint32_t word;
 	bool last;
@@ -377,13 +402,13 @@ static bool walk_blocks(struct stream *s, struct stream_in *in, const struct fra
 	    f->size > DEV_SIZE_MAX - s->size)
 		return false;
 	for (;; blocks++) {
-		struct stream_point p = {.in = stream_in_tell(in) * 8,
-		                         .out = s->size + blocks * f->block,
-		                         .kind = f->kind | KIND_INSIDE};
+		uint64_t at = stream_in_tell(in);
 
 		*r = next_block(in, f, &word, &last);
 		if (*r || last)
 			break;
+		p.in = at * 8;
+		p.out = s->size + blocks * f->block;
 		if (p.out >= end)
 			return false;
 		*r = stream_add_point(s, &p, NULL, 0);
@@ -395,9 +420,7 @@ static bool walk_blocks(struct stream *s, struct stream_in *in, const struct fra
 	}
 	if (!*r && (f->kind & CONTENT_CHECKSUM))
 		*r = stream_in_skip(in, 4);
-	if (*r)
-		return false;
-	if (blocks * f->block < f->size)
+	if (*r || !(blocks ? unpacks_to(s, &p, end - p.out) : f->size == 0))
 		return false;
 	s->size = end;
 	return true;
@@ -421,7 +444,8 @@ static int walk_frames(struct stream *s, struct image *image, struct platter_err
 			told = walk_blocks(s, in, &f, &r);
 	}
 	free(in);
-	if (!r && told)
+	s->extra = !r && told;
+	if (s->extra)
 		return 0;
 	/* What is wrong, unpacking says best. */
 	stream_index_clear(s);
