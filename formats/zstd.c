@@ -222,6 +222,63 @@ static int walk_frames(struct stream *s, struct image *image, struct platter_err
 
 /* ---- the seek table ---- */
 
+/*
+ * Listed frames whose headers are read: each costs one read. Of more the windows are taken to be
+ * the largest that there may be, which costs readers that want different places at once.
+ */
+#define HEADERS_MAX 16384
+
+/* Note the window of a listed frame; skippable frames, which unpack to nothing, may be listed. */
+static int note_listed(struct stream *s, struct stream_in *in, uint64_t at, uint32_t unpacked,
+                       struct platter_error *err)
+{
+	struct frame f;
+	le32 magic;
+	int r;
+
+	stream_in_seek(in, at);
+	r = stream_in_get(in, &magic, sizeof magic);
+	if (r && r != -ENODATA)
+		return err_set(err, -r, "frame at %llu: %s", (unsigned long long)at, strerror(-r));
+	if (!r && stream_is_skippable(le32_get(magic))) {
+		/* What it unpacks to is another frame's, then, somewhere behind it. */
+		if (unpacked)
+			s->extra = WINDOW_LOG_MAX;
+		return 0;
+	}
+	if (!r && le32_get(magic) != FRAME)
+		return err_set(err, EIO, "seek table: 0x%08x at byte %llu, expected a frame",
+		               le32_get(magic), (unsigned long long)at);
+	if (!r)
+		r = read_header(in, &f, err);
+	if (r == -ENODATA)
+		return err_set(err, EIO, "the file ends in the header of the frame at %llu",
+		               (unsigned long long)at);
+	return r ? r : note_window(s, &f, err);
+}
+
+/* The windows of all frames that the table lists, of which there are not too many. */
+static int note_windows(struct stream *s, struct image *image, const uint8_t *table, uint32_t count,
+                        size_t entry, struct platter_error *err)
+{
+	struct stream_in *in = calloc(1, sizeof *in);
+	uint64_t at = 0;
+	int r = 0;
+
+	if (!in)
+		return err_set(err, ENOMEM, "no memory");
+	in->file = s->file;
+	for (uint32_t i = 0; i < count && !r; i++, table += entry) {
+		if (i % 256 == 0)
+			r = image_progress(image, at, s->file->size, err);
+		if (!r)
+			r = note_listed(s, in, at, le32_at(table + 4), err);
+		at += le32_at(table);
+	}
+	free(in);
+	return r;
+}
+
 static int add_frames(struct stream *s, const uint8_t *table, uint32_t count, size_t entry,
                       uint64_t end, struct platter_error *err)
 {
@@ -245,29 +302,12 @@ static int add_frames(struct stream *s, const uint8_t *table, uint32_t count, si
 	return 0;
 }
 
-/* The window of the first frame stands for all: who makes seek tables uses one setting. */
-static int note_first_window(struct stream *s, struct platter_error *err)
-{
-	struct stream_in *in = calloc(1, sizeof *in);
-	struct frame f;
-	int r;
-
-	if (!in)
-		return err_set(err, ENOMEM, "no memory");
-	in->file = s->file;
-	stream_in_seek(in, 4);
-	r = read_header(in, &f, err);
-	free(in);
-	if (r == -ENODATA)
-		return err_set(err, EIO, "the file ends in the first frame's header");
-	return r ? r : note_window(s, &f, err);
-}
-
 /* 0 with .npoints still 0: there is no table. */
-static int read_table(struct stream *s, struct platter_error *err)
+static int read_table(struct stream *s, struct image *image, struct platter_error *err)
 {
 	uint64_t size = s->file->size, len, at;
 	struct seek_footer footer;
+	uint32_t count;
 	size_t entry;
 	le32 head[2];
 	void *table;
@@ -278,7 +318,8 @@ static int read_table(struct stream *s, struct platter_error *err)
 	    le32_get(footer.magic) != SEEKABLE)
 		return 0;
 	entry = footer.descriptor & SEEK_CHECKSUMS ? 12 : 8;
-	len = le32_get(footer.frames) * (uint64_t)entry;
+	count = le32_get(footer.frames);
+	len = count * (uint64_t)entry;
 	if (!range_ok(sizeof head, len, size - sizeof footer))
 		return 0;
 	at = size - sizeof footer - len - sizeof head;
@@ -291,13 +332,17 @@ static int read_table(struct stream *s, struct platter_error *err)
 		return err_set(err, EOPNOTSUPP,
 		               "seek table descriptor 0x%02x: reserved bits are set",
 		               footer.descriptor);
-	r = dev_read_table(s->file, at + sizeof head, le32_get(footer.frames), entry, DEV_TABLE_MAX,
-	                   "seek table", &table, err);
+	r = dev_read_table(s->file, at + sizeof head, count, entry, DEV_TABLE_MAX, "seek table",
+	                   &table, err);
 	if (r)
 		return r;
-	r = add_frames(s, table, le32_get(footer.frames), entry, at, err);
+	r = add_frames(s, table, count, entry, at, err);
+	if (!r && count <= HEADERS_MAX)
+		r = note_windows(s, image, table, count, entry, err);
+	else
+		s->extra = WINDOW_LOG_MAX;
 	free(table);
-	return !r && s->npoints ? note_first_window(s, err) : r;
+	return r;
 }
 
 /* ---- as a coder ---- */
@@ -383,7 +428,7 @@ static int open_stream(struct image *image, struct platter_error *err)
 	if (!s)
 		return err_set(err, ENOMEM, "no memory");
 	stream_begin(s, image, &coder);
-	r = read_table(s, err);
+	r = read_table(s, image, err);
 	if (!r && !s->npoints)
 		r = stream_index(s, image, walk_frames, err);
 	if (!r && s->extra > WINDOW_LOG_MAX)

@@ -37,3 +37,16 @@ refuses empty.zst "unpacks to 0 bytes"
 # Inside a frame of which the size is known only reading can tell; never other bytes.
 change good.zst $((size - 2))
 expect 32 "$PLATTER" cat -p 0 bad.zst
+# A seek table is believed as far as there are frames where it says.
+python3 - <<'PY'
+import struct
+good = open("good.zst", "rb").read()
+def seekable(name, frames, sizes):
+    table = b"".join(struct.pack("<II", len(f), n) for f, n in zip(frames, sizes))
+    foot = struct.pack("<IBI", len(frames), 0, 0x8f92eab1)
+    open(name, "wb").write(b"".join(frames) + struct.pack("<II", 0x184d2a5e, len(table) + 9) + table + foot)
+seekable("inside.zst", [good[:1000], good[1000:]], [1000000, 1000000])
+seekable("later.zst", [good, bytes.fromhex("28b52ffd00a8010000")], [2000000, 1])
+PY
+refuses inside.zst "at byte 1000, expected a frame"
+refuses later.zst "a window of 2048 MiB, at most 128"
