@@ -29,6 +29,9 @@ static const uint8_t magic[6] = {0xfd, '7', 'z', 'X', 'Z', 0};
 /* Streams in one file; each costs three reads to find. */
 #define STREAMS_MAX 16384
 
+/* Blocks whose headers are read to know what memory they take. */
+#define HEADERS_MAX 16384
+
 /* Memory for the index of all blocks; some 16 bytes each. */
 #define INDEX_MEMORY ((uint64_t)64 << 20)
 
@@ -39,6 +42,7 @@ struct xz {
 
 struct xz_decoder {
 	struct stream_decoder head;
+	uint64_t limit; /* memory that a block may take */
 	lzma_index_iter iter;
 	lzma_stream lzma;
 	lzma_block block;
@@ -268,7 +272,7 @@ static int start_block(struct xz_decoder *d)
 
 	if (r)
 		return r;
-	if (lzma_raw_decoder_memusage(d->filters) > STREAM_MEMORY)
+	if (lzma_raw_decoder_memusage(d->filters) > d->limit)
 		return -EOPNOTSUPP;
 	switch (lzma_block_decoder(&d->lzma, &d->block)) {
 	case LZMA_OK:
@@ -288,6 +292,7 @@ static int xz_start(struct stream *s, struct stream_decoder *head, const struct 
 
 	(void)window;
 	(void)len;
+	d->limit = STREAM_MEMORY / s->max;
 	d->lzma = (lzma_stream)LZMA_STREAM_INIT;
 	d->filters[0].id = LZMA_VLI_UNKNOWN;
 	lzma_index_iter_init(&d->iter, ((struct xz *)s)->index);
@@ -344,33 +349,55 @@ static const struct stream_coder coder = {
 	.stop = xz_stop,
 };
 
-/* What the first block needs stands for all: writers use one setting. Others are asked again. */
-static int memory_of_blocks(struct xz *xz, struct dev *file, uint64_t *memory,
+/* What unpacking the block takes that d's iterator is at; first: of the file. */
+static int memory_of_block(struct xz_decoder *d, bool first, uint64_t *memory,
+                           struct platter_error *err)
+{
+	int r = begin_block(d);
+	uint64_t need = r ? 0 : lzma_raw_decoder_memusage(d->filters);
+
+	/* Damage further in is an error to those who read there, and no reason to refuse all. */
+	if (r == -EIO && !first)
+		return 0;
+	if (r == -EOPNOTSUPP || need == UINT64_MAX)
+		return err_set(err, EOPNOTSUPP,
+		               "packed by a filter that this build's liblzma does not know");
+	if (r)
+		return err_set(err, -r, "%sblock at %llu: %s", first ? "first " : "",
+		               (unsigned long long)d->iter.block.compressed_file_offset,
+		               r == -EIO ? "damaged or unreadable" : strerror(-r));
+	*memory = max64(*memory, need);
+	return 0;
+}
+
+/*
+ * The most that a block takes. Writers use one setting for a stream, but streams are put together.
+ * Where there are more than HEADERS_MAX, which cost a read each, so many are looked at that are
+ * spread evenly; one that takes more than those, and than its share, is refused when it is read.
+ */
+static int memory_of_blocks(struct xz *xz, struct image *image, uint64_t *memory,
                             struct platter_error *err)
 {
 	struct xz_decoder *d = calloc(1, sizeof *d);
+	uint64_t every = lzma_index_block_count(xz->index) / HEADERS_MAX + 1;
 	int r = 0;
 
 	if (!d)
 		return err_set(err, ENOMEM, "no memory");
-	d->head.in.file = file;
+	d->head.in.file = image->file;
 	d->lzma = (lzma_stream)LZMA_STREAM_INIT;
 	d->filters[0].id = LZMA_VLI_UNKNOWN;
 	lzma_index_iter_init(&d->iter, xz->index);
 	/* Of an empty stream nothing is needed, and stream_finish has the message. */
-	if (!lzma_index_iter_next(&d->iter, LZMA_INDEX_ITER_NONEMPTY_BLOCK)) {
-		r = begin_block(d);
-		if (!r)
-			*memory = lzma_raw_decoder_memusage(d->filters);
-		if (*memory == UINT64_MAX)
-			r = -EOPNOTSUPP;
+	for (uint64_t n = 0; !r && !lzma_index_iter_next(&d->iter, LZMA_INDEX_ITER_NONEMPTY_BLOCK);
+	     n++) {
+		if (n % every)
+			continue;
+		r = memory_of_block(d, n == 0, memory, err);
+		if (!r && n % 256 == 0)
+			r = image_progress(image, d->iter.block.compressed_file_offset,
+			                   image->file->size, err);
 	}
-	if (r == -EOPNOTSUPP)
-		err_set(err, EOPNOTSUPP,
-		        "packed by a filter that this build's liblzma does not know");
-	else if (r)
-		err_set(err, -r, "first block at %llu: damaged",
-		        (unsigned long long)d->iter.block.compressed_file_offset);
 	xz_stop(&d->head);
 	free(d);
 	return r;
@@ -412,7 +439,7 @@ static int open_stream(struct image *image, struct platter_error *err)
 	stream_begin(&xz->stream, image, &coder);
 	r = read_indexes(xz, image->file, err);
 	if (!r)
-		r = memory_of_blocks(xz, image->file, &memory, err);
+		r = memory_of_blocks(xz, image, &memory, err);
 	if (!r)
 		r = stream_need(&xz->stream, memory, err);
 	if (!r && add_points(xz) != 0)
