@@ -207,6 +207,17 @@ static int unpack_all(struct pass *p, struct image *image)
 	return r ? r : end_chunk(p);
 }
 
+/* Where a decoder could begin behind all there is, to find its end, nothing will be read from. */
+static void drop_end(struct stream *s)
+{
+	while (s->npoints && s->points[s->npoints - 1].out >= s->size) {
+		struct stream_point *p = &s->points[--s->npoints];
+
+		s->windows -= p->packed;
+		free(p->window);
+	}
+}
+
 static int pass_error(struct pass *p, int r, struct platter_error *err)
 {
 	const char *why = p->d && p->d->why ? p->d->why : strerror(-r);
@@ -237,6 +248,8 @@ int stream_pass(struct stream *s, struct image *image, struct platter_error *err
 	}
 	if (r)
 		r = pass_error(p, r, err);
+	else
+		drop_end(s);
 	if (p->d)
 		stream_decoder_free(s, p->d);
 	free(p);
