@@ -55,6 +55,7 @@ struct gzip_decoder {
 	z_stream z;
 	bool inflating, inside, ended;
 	bool block;    /* stands at the beginning of a deflate block */
+	bool last;     /* stands behind a member's last one */
 	unsigned bits; /* of the byte before .in that belong to what comes */
 	bool whole;    /* since the member's beginning: its checksum can be checked */
 	uint32_t crc, isize;
@@ -124,7 +125,7 @@ static int begin_member(struct gzip_decoder *d)
 	if (!r && inflateReset(&d->z) != Z_OK)
 		r = -ENOMEM;
 	d->inside = d->whole = true;
-	d->block = false;
+	d->block = d->last = false;
 	d->bits = 0;
 	d->crc = d->isize = 0;
 	return r;
@@ -135,7 +136,8 @@ static int end_member(struct gzip_decoder *d)
 	le32 trailer[2]; /* CRC32, ISIZE */
 	int r = stream_in_get(&d->head.in, trailer, sizeof trailer);
 
-	d->inside = d->block = false;
+	d->inside = d->block = d->last = false;
+	d->bits = 0;
 	if (r || !d->head.verify || !d->whole)
 		return r;
 	if (le32_get(trailer[0]) != d->crc)
@@ -203,7 +205,8 @@ static int inflate_some(struct gzip_decoder *d, uint8_t *buf, size_t len, size_t
 	*got = len - d->z.avail_out;
 	if (z == Z_MEM_ERROR)
 		return -ENOMEM;
-	if (z != Z_OK && z != Z_STREAM_END) {
+	/* Without room for a byte there may be nothing that it can do. */
+	if (z != Z_OK && z != Z_STREAM_END && !(z == Z_BUF_ERROR && len == 0)) {
 		d->head.why = z == Z_NEED_DICT ? "damaged deflate data" : d->z.msg;
 		return -EIO;
 	}
@@ -213,8 +216,23 @@ static int inflate_some(struct gzip_decoder *d, uint8_t *buf, size_t len, size_t
 	}
 	/* Bit 7: a block ended here; bit 6: it was the last. */
 	d->block = (d->z.data_type & 0xc0) == 0x80;
+	d->last = (d->z.data_type & 0xc0) == 0xc0;
 	d->bits = (unsigned)d->z.data_type & 7;
 	return z == Z_STREAM_END ? end_member(d) : 0;
+}
+
+/*
+ * Past the ends of a block and of a member that follow without a byte before them: a point can be
+ * made there, and only when a read stops there. full: there was no room to see a block's end.
+ */
+static int go_on(struct gzip_decoder *d, uint8_t *end, bool full)
+{
+	size_t none;
+	int r = 0;
+
+	for (; !r && d->inside && !d->block && (d->last || full); full = false)
+		r = inflate_some(d, end, 0, &none);
+	return r;
 }
 
 static int gzip_read(struct stream_decoder *head, uint8_t *buf, size_t len, size_t *got)
@@ -225,7 +243,7 @@ static int gzip_read(struct stream_decoder *head, uint8_t *buf, size_t len, size
 	*got = 0;
 	while (!r && *got == 0 && !d->ended)
 		r = d->inside ? inflate_some(d, buf, len, got) : begin_member(d);
-	return r;
+	return r || *got == 0 ? r : go_on(d, buf + *got, *got == len);
 }
 
 static bool gzip_point(struct stream_decoder *head, struct stream_point *point, bool *window)
@@ -248,7 +266,7 @@ static void gzip_stop(struct stream_decoder *head)
 
 static const struct stream_coder coder = {
 	.size = sizeof(struct gzip_decoder),
-	.index_id = 0x677a0001, /* "gz", 1 */
+	.index_id = 0x677a0002, /* "gz", 2 */
 	.window = WINDOW,
 	.start = gzip_start,
 	.read = gzip_read,
