@@ -68,7 +68,7 @@ static bool header_good(const struct gzip_header *h)
 	return h->id[0] == 0x1f && h->id[1] == 0x8b && h->cm == 8 && !(h->flg & RESERVED);
 }
 
-static int skip_text(struct stream_in *in)
+static int skip_text(struct stream_in *in, const char **why)
 {
 	uint8_t c;
 
@@ -78,11 +78,12 @@ static int skip_text(struct stream_in *in)
 		if (r || !c)
 			return r;
 	}
+	*why = "a name or comment has no end";
 	return -EIO;
 }
 
 /* What follows the fixed part. */
-static int skip_fields(struct stream_in *in, uint8_t flg)
+static int skip_fields(struct stream_in *in, uint8_t flg, const char **why)
 {
 	int r = 0;
 	le16 len;
@@ -93,9 +94,9 @@ static int skip_fields(struct stream_in *in, uint8_t flg)
 			r = stream_in_skip(in, le16_get(len));
 	}
 	if (!r && (flg & FNAME))
-		r = skip_text(in);
+		r = skip_text(in, why);
 	if (!r && (flg & FCOMMENT))
-		r = skip_text(in);
+		r = skip_text(in, why);
 	if (!r && (flg & FHCRC))
 		r = stream_in_skip(in, 2);
 	return r;
@@ -121,7 +122,7 @@ static int begin_member(struct gzip_decoder *d)
 		stream_in_seek(in, at);
 		return 0;
 	}
-	r = skip_fields(in, h.flg);
+	r = skip_fields(in, h.flg, &d->head.why);
 	if (!r && inflateReset(&d->z) != Z_OK)
 		r = -ENOMEM;
 	d->inside = d->whole = true;
@@ -276,22 +277,29 @@ static const struct stream_coder coder = {
 
 /* ---- as a format ---- */
 
-/* Whether the beginning can be unpacked: a header alone is too little to go by. */
+/*
+ * Whether the beginning can be unpacked: a header alone is too little to go by. What is found to be
+ * no deflate data has .why set; what cannot be read has not.
+ */
 static int plausible(struct stream *s, struct platter_error *err)
 {
 	static const struct stream_point first;
 	struct stream_decoder *d;
 	uint8_t buf[4096];
 	size_t got = 0;
+	const char *why;
 	int r = stream_decoder_new(s, &first, &d);
 
 	if (r)
 		return err_set(err, -r, "no memory");
 	r = gzip_read(d, buf, sizeof buf, &got);
+	why = d->why;
 	stream_decoder_free(s, d);
 	if (r == -ENODATA)
 		return err_set(err, EIO, "cannot be unpacked: the file ends too early");
-	return r == -EIO && got == 0 ? DRIVER_NOT_MINE : 0;
+	if (r && !why)
+		return err_set(err, -r, "cannot be unpacked: %s", strerror(-r));
+	return r && got == 0 ? DRIVER_NOT_MINE : 0;
 }
 
 static int gzip_open(struct image *image, struct platter_error *err)

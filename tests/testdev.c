@@ -54,8 +54,13 @@ static int fault(struct testdev_log *log, size_t len, uint64_t off)
 	log->last_off = off;
 	if (!log->fail)
 		return 0;
-	if (log->after == 0)
-		return -log->fail;
+	if (log->after == 0) {
+		int fail = log->fail;
+
+		if (log->once)
+			log->fail = 0;
+		return -fail;
+	}
 	log->after--;
 	return 0;
 }

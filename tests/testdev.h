@@ -28,6 +28,7 @@ struct testdev_log {
 	unsigned preads, pwrites, zeros, flushes;
 	int fail;       /* an errno for the calls below, 0: none */
 	unsigned after; /* ... from this many calls on */
+	bool once;      /* ... or only that one */
 	uint64_t last_off;
 	size_t last_len;
 };
