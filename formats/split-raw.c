@@ -1,40 +1,57 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A file that was cut into segments, which are called NAME.001, NAME.002 ... (or from NAME.000 on;
- * with three to five digits), or NAME.aa, NAME.ab ... as split(1) does (two or three letters). Put
- * together again they are a raw disk, or a container of any other format: Clonezilla cuts
- * compressed images so.
+ * with three to five digits, and one more once those are used up), or NAME.aa, NAME.ab ... as
+ * split(1) does (two or three letters, or hexadecimal digits). Put together again they are a raw
+ * disk, or a container of any other format: Clonezilla cuts compressed images so.
  *
  * There is nothing in the files to know this by, only that the name of the one that is opened is
  * the first of such a row, and that the second is there too. Then the first alone is not the image,
  * so what is missing in the row is an error, and so is opening another than the first. --format raw
  * opens any single one. Two digits are not taken for a number: names of versions end like that.
+ *
+ * Unless it was told how many letters to use, split(1) does not go on to NAME.za after NAME.yz, but
+ * to NAME.zaaa, so that the names sort. After NAME.zyzz would come NAME.zzaaaa, far behind the last
+ * segment that an image may have.
  */
 #include "config.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "drivers.h"
 #include "ondisk.h"
 
-/* Numbers up to that are looked at. */
-#define NUMBER_MAX 99999u
+/* Numbers below that are looked at: five hexadecimal digits. */
+#define NUMBERS_END 0x100000u
 
 #define NAME_SIZE 256
+
+/* What split(1) has in two letters, and then in four that begin with a z. */
+#define TWO_LETTERS  (25u * 26)
+#define FOUR_LETTERS (25u * 26 * 26)
+
+/* How the numbers are written. */
+enum kind {
+	KIND_PLAIN, /* as many digits or letters as the first has */
+	KIND_OTHER, /* hexadecimal digits; letters that become more on the way */
+	KINDS
+};
 
 /* A name taken apart. */
 struct row {
 	char name[NAME_SIZE];
-	size_t stem;      /* bytes before the number */
-	size_t width;     /* of the number */
-	char zero;        /* '0', 'a' or 'A': what the digits begin with */
-	uint32_t base;    /* 10 or 26 */
-	uint32_t number;  /* in the name, counted from 0 */
-	uint32_t first;   /* 0 or 1 */
-	uint8_t *present; /* a bit for each number that is in the folder */
+	size_t stem;   /* bytes before the number */
+	size_t width;  /* of the first number */
+	char zero;     /* '0', 'a' or 'A': what the digits begin with */
+	uint32_t base; /* 10 or 26 */
+	enum kind kind;
+	uint32_t number;         /* in the name, counted from 0 */
+	uint32_t first;          /* 0 or 1 */
+	uint8_t *present[KINDS]; /* a bit for each number that is in the folder */
 };
 
 struct split {
@@ -43,16 +60,44 @@ struct split {
 	uint64_t *starts; /* count + 1 of them */
 };
 
-static bool parse_digits(struct row *row, const char *digits)
+/* len digits of some base, which fit. */
+static bool parse_digits(const char *digits, size_t len, char zero, uint32_t base, uint32_t *n)
 {
-	row->number = 0;
-	for (size_t i = 0; i < row->width; i++) {
-		unsigned d = (unsigned char)digits[i] - (unsigned char)row->zero;
+	*n = 0;
+	for (size_t i = 0; i < len; i++) {
+		unsigned d = (unsigned char)digits[i] - (unsigned char)zero;
 
-		if (d >= row->base)
+		if (base == 16 && digits[i] >= 'a')
+			d = (unsigned char)digits[i] - (unsigned)'a' + 10;
+		if (d >= base)
 			return false;
-		row->number = row->number * row->base + d;
+		*n = *n * base + d;
 	}
+	return true;
+}
+
+/* The number that such a suffix is in a row. */
+static bool parse_number(const struct row *row, enum kind kind, const char *suffix, uint32_t *n)
+{
+	size_t len = strlen(suffix);
+
+	if (kind == KIND_PLAIN) {
+		/* 1000 follows 999. */
+		bool longer = row->base == 10 && len > row->width && len <= 5 && suffix[0] != '0';
+
+		return (len == row->width || longer) &&
+		       parse_digits(suffix, len, row->zero, row->base, n);
+	}
+	if (row->base == 10)
+		return len == row->width && parse_digits(suffix, len, '0', 16, n);
+	if (row->width != 2 || row->zero != 'a')
+		return false;
+	if (len == 2)
+		return parse_digits(suffix, len, 'a', 26, n) && *n < TWO_LETTERS;
+	if (len != 4 || suffix[0] != 'z' || !parse_digits(suffix + 1, 3, 'a', 26, n) ||
+	    *n >= FOUR_LETTERS)
+		return false;
+	*n += TWO_LETTERS;
 	return true;
 }
 
@@ -69,34 +114,86 @@ static bool parse_name(const char *name, struct row *row)
 	row->width = len - row->stem;
 	row->zero = dot[1] >= 'a' ? 'a' : dot[1] >= 'A' ? 'A' : '0';
 	row->base = row->zero == '0' ? 10 : 26;
+	if (row->base == 26 && row->width == 4)
+		row->width = 2;
 	if (row->base == 10 ? row->width < 3 || row->width > 5 : row->width < 2 || row->width > 3)
 		return false;
-	return parse_digits(row, dot + 1);
+	for (int kind = KIND_PLAIN; kind < KINDS; kind++) {
+		row->kind = (enum kind)kind;
+		if (parse_number(row, row->kind, dot + 1, &row->number))
+			return true;
+	}
+	return false;
 }
 
-/* The name of segment n, into a buffer that row->name fits into; false past the last number. */
+/* The name of segment n, into NAME_SIZE bytes; false past the last one. */
 static bool make_name(const struct row *row, uint32_t n, char *out)
 {
-	memcpy(out, row->name, sizeof row->name);
-	for (size_t i = row->stem + row->width; i-- > row->stem; n /= row->base)
-		out[i] = (char)((unsigned char)row->zero + n % row->base);
+	bool wider = row->kind == KIND_OTHER && row->base == 26 && n >= TWO_LETTERS;
+	size_t width = wider ? 3 : row->width, room = NAME_SIZE - row->stem;
+	char *suffix = out + row->stem;
+
+	memcpy(out, row->name, row->stem);
+	if (row->base == 10) {
+		int len = snprintf(suffix, room, row->kind == KIND_PLAIN ? "%0*u" : "%0*x",
+		                   (int)width, n);
+
+		return (size_t)len < room && len <= 5 &&
+		       (row->kind == KIND_PLAIN || (size_t)len == width);
+	}
+	if (wider) {
+		if (n >= TWO_LETTERS + FOUR_LETTERS || room < 5)
+			return false;
+		*suffix++ = 'z';
+		n -= TWO_LETTERS;
+	}
+	suffix[width] = '\0';
+	for (size_t i = width; i-- > 0; n /= 26)
+		suffix[i] = (char)((unsigned char)row->zero + n % 26);
 	return n == 0;
+}
+
+static bool has(const struct row *row, enum kind kind, uint32_t n)
+{
+	return n < NUMBERS_END && (row->present[kind][n / 8] >> n % 8 & 1);
 }
 
 static bool is_present(const struct row *row, uint32_t n)
 {
-	return n <= NUMBER_MAX && (row->present[n / 8] >> n % 8 & 1);
+	return has(row, row->kind, n);
 }
 
 static int note_present(void *arg, const char *name)
 {
-	struct row *row = arg, other;
+	struct row *row = arg;
+	uint32_t n;
 
-	if (parse_name(name, &other) && other.stem == row->stem && other.width == row->width &&
-	    other.zero == row->zero && memcmp(other.name, row->name, row->stem) == 0 &&
-	    other.number <= NUMBER_MAX)
-		row->present[other.number / 8] |= (uint8_t)(1u << other.number % 8);
+	if (strncmp(name, row->name, row->stem) != 0)
+		return 0;
+	for (int kind = KIND_PLAIN; kind < KINDS; kind++)
+		if (parse_number(row, (enum kind)kind, name + row->stem, &n))
+			row->present[kind][n / 8] |= (uint8_t)(1u << n % 8);
 	return 0;
+}
+
+/* How the row is written: what follows 9, or yz, tells, be the very next one there or not. */
+static int choose_kind(struct row *row, struct platter_error *err)
+{
+	uint32_t next = row->base == 10 ? 10 : TWO_LETTERS, end = row->base == 10 ? 16 : next + 2;
+	char plain[NAME_SIZE], other[NAME_SIZE];
+
+	row->kind = KIND_PLAIN;
+	make_name(row, next, plain);
+	for (uint32_t n = next; n < end; n++)
+		if (has(row, KIND_OTHER, n))
+			row->kind = KIND_OTHER;
+	make_name(row, next, other);
+	if (row->kind == KIND_OTHER && row->base == 26 && has(row, KIND_PLAIN, next))
+		return err_set(err, EINVAL,
+		               "\"%s\" and \"%s\" are both there, and only one can be a segment",
+		               plain, other);
+	return parse_number(row, row->kind, row->name + row->stem, &row->number) ? 0
+	                                                                         : DRIVER_NOT_MINE;
 }
 
 /*
@@ -105,9 +202,9 @@ static int note_present(void *arg, const char *name)
  */
 static uint32_t next_present(const struct row *row, uint32_t n)
 {
-	uint32_t last = row->base == 10 ? NUMBER_MAX : n + 1;
+	uint32_t end = row->base == 10 ? NUMBERS_END : n + 2;
 
-	for (uint32_t i = n + 1; i <= last; i++)
+	for (uint32_t i = n + 1; i < end; i++)
 		if (is_present(row, i))
 			return i;
 	return 0;
@@ -229,8 +326,23 @@ static int open_row(struct image *image, const struct row *row, struct platter_e
 	return 0;
 }
 
+/* What stands beside the file. */
+static int look_around(struct image *image, struct row *row, struct platter_error *err)
+{
+	int r = chain_list(image->chain, "", note_present, row, err);
+
+	/* Where the folder is not to be looked into (--chain=no), a segment is a file; so is what
+	 * has letters that are no first segment's, such as NAME.img. */
+	if (r == -EPERM || (r && row->base == 26 && row->number))
+		return DRIVER_NOT_MINE;
+	if (r)
+		err_prefix(err, "its other segments (--format raw opens it alone)");
+	return r;
+}
+
 static int split_open(struct image *image, struct platter_error *err)
 {
+	uint8_t *present;
 	struct row row;
 	int r;
 
@@ -238,16 +350,19 @@ static int split_open(struct image *image, struct platter_error *err)
 	if (image->outer || image->file != chain_file(image->chain, 0) ||
 	    !parse_name(chain_name(image->chain), &row))
 		return DRIVER_NOT_MINE;
-	row.present = calloc(NUMBER_MAX / 8 + 1, 1);
-	if (!row.present)
+	present = calloc(KINDS, NUMBERS_END / 8);
+	if (!present)
 		return err_set(err, ENOMEM, "no memory");
-	/* Where the folder may not be looked into (--chain=no), a segment is a file. */
-	r = chain_list(image->chain, "", note_present, &row, err) ? DRIVER_NOT_MINE : 0;
+	for (int kind = KIND_PLAIN; kind < KINDS; kind++)
+		row.present[kind] = present + (size_t)kind * (NUMBERS_END / 8);
+	r = look_around(image, &row, err);
+	if (!r)
+		r = choose_kind(&row, err);
 	if (!r)
 		r = check_place(&row, err);
 	if (!r)
 		r = open_row(image, &row, err);
-	free(row.present);
+	free(present);
 	return r;
 }
 

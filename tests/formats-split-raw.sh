@@ -34,6 +34,45 @@ if [ "$(ulimit -Hn)" = unlimited ] || [ "$(ulimit -Hn)" -ge 2048 ]; then
 	(ulimit -Sn 256 && same_disk many.00001 disk.raw) || exit
 fi
 
+# More segments than two letters have names for: split goes on with four, unless it was told to use
+# two. And hexadecimal digits, and one digit more once they are used up.
+head -c 1000001 disk.raw >small.raw
+cut_image g. small.raw -b 1400
+[ -e g.zaaa ] && [ ! -e g.za ] || fail "other names than expected"
+same_disk g.aa small.raw
+refuses g.zaab 'segment 652 of a split image, open the first one, "g.aa"'
+mv g.zaaa kept
+refuses g.aa 'segment "g.zaaa" is not there, but "g.zaab" is'
+mv kept g.zaaa
+mv g.yz kept
+refuses g.aa 'segment "g.yz" is not there, but "g.zaaa" is'
+mv kept g.yz
+touch g.za
+refuses g.aa '"g.za" and "g.zaaa" are both there, and only one can be a segment'
+cut_image h. small.raw -b 1500 -a 2
+[ -e h.za ] || fail "other names than expected"
+same_disk h.aa small.raw
+cut_image i. small.raw -b 1400 -a 3
+same_disk i.aaa small.raw
+cut_image j. small.raw -b 400
+[ -e j.zcaa ] || fail "other names than expected"
+same_disk j.aa small.raw
+cut_image k. small.raw -b 3000 -x -a 3
+[ -e k.14d ] || fail "other names than expected"
+same_disk k.000 small.raw
+refuses k.010 'segment 17 of a split image, open the first one, "k.000"'
+mv k.00a kept
+refuses k.000 'segment "k.00a" is not there, but "k.00b" is'
+cut_image l. small.raw -b 60000 -a 4 --hex-suffixes=1
+same_disk l.0001 small.raw
+cut_image m. small.raw -b 1000 -a 5 -d --numeric-suffixes=1
+for name in m.0*; do mv "$name" "m.$(printf %03d "$((10#${name#m.}))")"; done
+[ -e m.999 ] && [ -e m.1001 ] || fail "other names than expected"
+same_disk m.001 small.raw
+rm m.1000
+refuses m.001 'segment "m.1000" is not there, but "m.1001" is'
+rm -f [g-m].*
+
 # One segment of one byte at the end, and of all the same length.
 cut_image e. disk.raw -b 3000319 -d -a 3 --numeric-suffixes=1
 same_disk e.001 disk.raw
@@ -69,6 +108,21 @@ same_disk y.003 a.000
 same_disk b.001 b.001 --format raw
 same_disk b.002 b.002 --format raw
 same_disk b.001 b.001 --chain=no
+
+# Where the others cannot be looked for, one is not the disk; what is no first segment is.
+unlisted() {
+	ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 strace -f -qq -o strace.log \
+		-e trace=getdents64 -e inject=getdents64:error=EIO "$@"
+}
+cp a.000 a.img
+if command -v strace >/dev/null && unlisted true; then
+	for name in a.000 b.001 c.aa; do
+		expect 32 unlisted "$PLATTER" info $name
+		grep -q "its other segments .*: folder $tmp: Input/output error" err || fail "$(cat err)"
+	done
+	expect 0 unlisted "$PLATTER" info a.img
+	expect 0 unlisted "$PLATTER" info --format raw a.000
+fi
 
 refuses b.003 'segment 3 of a split image, open the first one, "b.001"'
 refuses c.ac 'segment 3 of a split image, open the first one, "c.aa"'
