@@ -72,6 +72,7 @@ static int open_image(struct image *image, struct stretch *s, const struct hdd_i
 		s->images[s->count++] = opened;
 	if (r)
 		return r;
+	image_note_of(image, opened);
 	/* What stands on another image may be smaller, where the disk has grown since. */
 	if (opened->size < s->size && (s->count == 1 || i->plain))
 		return err_set(err, EINVAL,

@@ -134,6 +134,13 @@ void image_note(struct image *image, const char *fmt, ...)
 	l[image->nnotes - 1] = line;
 }
 
+void image_note_of(struct image *image, const struct image *other)
+{
+	for (; other; other = other->outer)
+		for (size_t i = 0; i < other->nnotes; i++)
+			image_note(image, "%s: %s", chain_name(other->chain), other->notes[i]);
+}
+
 int image_progress(const struct image *image, uint64_t done, uint64_t total,
                    struct platter_error *err)
 {
@@ -424,6 +431,27 @@ static int open_in(struct chain *chain, struct dev *file, const struct image_req
 	return 0;
 }
 
+/* All that is to be known of the files goes with the image that people are shown. */
+static void gather_notes(struct image *image)
+{
+	for (const struct image *o = image->outer; o; o = o->outer)
+		for (size_t i = 0; i < o->nnotes; i++)
+			image_note(image, "%s", o->notes[i]);
+	for (const struct image *parent = image->parent; parent; parent = parent->parent)
+		image_note_of(image, parent);
+}
+
+/* Takes over the chain. */
+static int open_first(struct chain *chain, struct dev *file, const struct image_request *req,
+                      struct image **out, struct platter_error *err)
+{
+	int r = open_in(chain, file, req, out, err);
+
+	if (!r)
+		gather_notes(*out);
+	return r;
+}
+
 int image_open(const char *path, const struct image_request *req, struct image **out,
                struct platter_error *err)
 {
@@ -432,7 +460,7 @@ int image_open(const char *path, const struct image_request *req, struct image *
 	int r = chain_begin(path, req->chain, &chain, &file, err);
 
 	*out = NULL;
-	return r ? r : open_in(chain, file, req, out, err);
+	return r ? r : open_first(chain, file, req, out, err);
 }
 
 int image_open_dev(struct dev *file, const struct image_request *req, struct image **out,
@@ -443,7 +471,7 @@ int image_open_dev(struct dev *file, const struct image_request *req, struct ima
 	*out = NULL;
 	if (chain_begin_dev(file, &chain) != 0)
 		return err_set(err, ENOMEM, "no memory");
-	return open_in(chain, file, req, out, err);
+	return open_first(chain, file, req, out, err);
 }
 
 /* Nobody says what the parent is: only what nobody else takes for theirs is raw without doubt. */

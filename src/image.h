@@ -80,7 +80,7 @@ struct image {
 	struct image_snapshot *snapshots;
 	struct image_track *tracks;
 	struct image_sum *sums;
-	char **notes;
+	char **notes; /* once open, those of what wraps it and of its parents follow its own */
 	size_t nsnapshots, ntracks, nsums, nnotes;
 
 	/* ---- what is the core's ---- */
@@ -115,6 +115,9 @@ int image_choose_snapshot(struct image *image, size_t *index, struct platter_err
 /* Something about the container that people should know and that is no reason to refuse it, such as
  * a bit that says it was not closed. One line. */
 void image_note(struct image *image, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Note what another image, and those that wrap it, have notes of, with the name of its file. */
+void image_note_of(struct image *image, const struct image *other);
 
 /*
  * To be called now and then during long work of open, having done so many of total bytes. -EINTR

@@ -74,3 +74,9 @@ for image in alone four plain-root split; do
 done
 refuses deep "more than 16 snapshots stand on each other"
 refuses circle "a plain one that stands on another"
+
+# What is to be known of the images is known of the bundle.
+poke split/4096.1 44 Ynot
+poke split/0.0 44 Ynot
+expect 0 "$PLATTER" info --json split
+same "notes" "$(json out '[n.split(" not")[0] for n in j["image"]["notes"]]')" "['0.0: was', '4096.1: was']"

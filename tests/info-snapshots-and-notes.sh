@@ -37,6 +37,32 @@ grep -q '^  on base.img (raw)$' out || fail "$(cat out)"
 grep -q '^  ! dirty: ' out || fail "$(cat out)"
 grep -q '^  ! marked as corrupt: ' out || fail "$(cat out)"
 
+# What stands below or around the image has notes as well, and those of other files say of which.
+poke middle.qcow2 79 $'\1'
+expect 0 "$PLATTER" info --json top.qcow2
+same "the parent's" "$(json out '[n.split(":")[0:2] for n in j["image"]["notes"]][2]')" \
+	"['middle.qcow2', ' dirty']"
+qemu-img create -q -f qcow2 -u -b top.qcow2 -F qcow2 last.qcow2 3M || fail "create"
+expect 0 "$PLATTER" info --json last.qcow2
+same "all the parents'" "$(json out '[n.split(":")[0:2] for n in j["image"]["notes"]]')" \
+	"[['top.qcow2', ' dirty'], ['top.qcow2', ' marked as corrupt'], ['middle.qcow2', ' dirty']]"
+expect 0 "$PLATTER" info last.qcow2
+grep -q '^  ! middle.qcow2: dirty: ' out || fail "$(cat out)"
+
+head -c 300000 /dev/zero >cut.001
+head -c 200000 /dev/zero >cut.002
+head -c 300000 /dev/zero >cut.003
+expect 0 "$PLATTER" info cut.001
+grep -q '^  ! segment "cut.002" has 200000 bytes, the first one has 300000$' out || fail "$(cat out)"
+if command -v xz >/dev/null; then
+	head -c 70M /dev/zero | xz -T1 -0 >slow.xz
+	if "$PLATTER" info slow.xz >out 2>err; then
+		grep -q '^  ! 70 MiB in it can only be unpacked in one go' out || fail "$(cat out)"
+	else
+		grep -q 'needs liblzma' err || fail "slow.xz"
+	fi
+fi
+
 # Where there is nothing to tell, the lists are there and empty.
 expect 0 "$PLATTER" info --json base.img
 same "of raw" "$(json out '[j["image"][k] for k in ("snapshots", "notes", "parents")]')" "[[], [], []]"
