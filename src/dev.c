@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ondisk.h"
 
@@ -136,7 +137,8 @@ int dev_read_table(struct dev *dev, uint64_t off, uint64_t count, size_t entry, 
 	r = dev_pread(dev, table, bytes, off);
 	if (r) {
 		free(table);
-		return err_set(err, -r, "%s at %llu cannot be read", what, (unsigned long long)off);
+		return err_set(err, -r, "%s at %llu cannot be read: %s", what,
+		               (unsigned long long)off, strerror(-r));
 	}
 	*out = table;
 	return 0;
