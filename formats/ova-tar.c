@@ -161,6 +161,7 @@ static int read_extended(struct tar *tar, char type, uint64_t start, uint64_t si
 	if (!text)
 		return err_set(err, ENOMEM, "no memory");
 	r = dev_pread(tar->dev, text, (size_t)size, start);
+	tar->unread = r != 0;
 	if (!r && type == 'x')
 		r = pax_records(text, (size_t)size, x);
 	else if (!r && strlen(text) >= sizeof x->name)
@@ -168,8 +169,8 @@ static int read_extended(struct tar *tar, char type, uint64_t start, uint64_t si
 	else if (!r)
 		strcpy(x->name, text);
 	free(text);
-	return r ? err_set(err, -r, "the extended tar header at byte %" PRIu64 " is damaged: %s",
-	                   start, strerror(-r))
+	return r ? err_set(err, -r, "the extended tar header at byte %" PRIu64 " %s: %s", start,
+	                   tar->unread ? "cannot be read" : "is damaged", strerror(-r))
 	         : 0;
 }
 
@@ -234,6 +235,7 @@ static int read_header(struct tar *tar, struct tar_header *h, struct platter_err
 	if (tar->headers++ == HEADERS_MAX)
 		return err_set(err, E2BIG, "more than %d tar headers", HEADERS_MAX);
 	r = dev_pread(tar->dev, h, sizeof *h, tar->next);
+	tar->unread = r != 0;
 	if (r)
 		return err_set(err, -r, "the tar header at byte %" PRIu64 " cannot be read: %s",
 		               tar->next, strerror(-r));

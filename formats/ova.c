@@ -97,7 +97,8 @@ static int add_disk(struct ova *ova, const struct tar_member *m, bool in_parts,
 	return 0;
 }
 
-/* Until a description was seen, it may be an archive of anything: not ours, whatever is wrong. */
+/* Until a description was seen, it may be an archive of anything: not ours, whatever is wrong with
+ * it. What cannot be read may be one. */
 static int find_members(struct ova *ova, struct platter_error *err)
 {
 	struct tar tar = {.dev = ova->file};
@@ -119,7 +120,7 @@ static int find_members(struct ova *ova, struct platter_error *err)
 		if (r)
 			break;
 	}
-	return described || r == -ENOMEM ? r : DRIVER_NOT_MINE;
+	return described || tar.unread || r == -ENOMEM ? r : DRIVER_NOT_MINE;
 }
 
 /* ---- the choice ---- */
@@ -161,20 +162,23 @@ static int check_disk(const struct ova *ova, const struct disk *disk, struct pla
 {
 	const struct tar_member *m = &disk->member;
 	const char *why = NULL;
-	uint8_t magic[2];
+	uint8_t magic[2] = {0};
 	char shown[128];
+	int r = 0;
 
+	text_plain(m->name, strlen(m->name), shown, sizeof shown);
+	if (m->size >= sizeof magic)
+		r = dev_pread(ova->file, magic, sizeof magic, m->start);
+	if (r)
+		return err_set(err, -r, "disk %s cannot be read: %s", shown, strerror(-r));
 	if (disk->in_parts)
 		why = "is in several parts";
 	else if (m->sparse)
 		why = "was archived as a sparse file";
-	else if (m->size >= sizeof magic &&
-	         dev_pread(ova->file, magic, sizeof magic, m->start) == 0 && magic[0] == 0x1f &&
-	         magic[1] == 0x8b)
+	else if (magic[0] == 0x1f && magic[1] == 0x8b)
 		why = "is compressed by gzip";
 	if (!why)
 		return 0;
-	text_plain(m->name, strlen(m->name), shown, sizeof shown);
 	return err_set(err, ENOTSUP, "disk %s %s, which is not supported: unpack the archive",
 	               shown, why);
 }
@@ -238,8 +242,7 @@ static int add_sums(struct ova *ova, struct image *image, const char *disk)
 	text = rest = calloc(1, (size_t)m->size + 1);
 	if (!text)
 		return -ENOMEM;
-	if (dev_pread(ova->file, text, (size_t)m->size, m->start) != 0)
-		*text = '\0';
+	r = dev_pread(ova->file, text, (size_t)m->size, m->start);
 	while (!r && (line = strsep(&rest, "\r\n"))) {
 		struct image_sum sum = {.length = ova->size};
 

@@ -13,6 +13,7 @@ struct tar {
 	struct dev *dev;
 	uint64_t next;    /* of the next header */
 	unsigned headers; /* seen so far */
+	bool unread;      /* that it failed is not the contents' fault */
 };
 
 struct tar_member {

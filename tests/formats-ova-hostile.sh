@@ -17,3 +17,14 @@ for dialect in gnu pax; do
 	tar --format=$dialect -b 1 -cf $dialect.ova vm.ovf vm.mf "$long/disk.vmdk" || fail "tar"
 	hostile ova $dialect.ova 2000
 done
+
+# A manifest, or a description, that cannot be read is not one that is not there.
+if command -v qemu-img >/dev/null; then
+	qemu-img convert -O vdi raw disk.vdi || fail "qemu-img"
+	mv vm.ovf "${long::120}.ovf"
+	echo "SHA256(disk.vdi)= $(sha256 disk.vdi)" >vm.mf
+	for dialect in gnu pax; do
+		tar --format=$dialect --owner=someone -cf unread.ova "${long::120}.ovf" vm.mf disk.vdi || fail "tar"
+		unreadable ova unread.ova
+	done
+fi

@@ -4,6 +4,8 @@
  *                                           lengths near the ends and 512 evenly in between
  * hostile-format mutate FORMAT FILE SEED N  N damaged copies: bytes, words and fields set to what
  *                                           hurts, in the parts of the file that are not zeros
+ * hostile-format unread FORMAT FILE...      each read that opening it takes fails once: it is then
+ *                                           refused, and for that reason
  * hostile-format replay FORMAT FILE...      the file as it is; a fuzzer's finding, or its seed
  *
  * FORMAT is a driver's name, or "any". Fails when a driver crashes, hangs, breaks a rule (see
@@ -21,8 +23,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cache.h"
 #include "drivers.h"
 #include "formatdrive.h"
+#include "image.h"
 #include "ondisk.h"
 
 #define SECONDS_MAX 1.0
@@ -221,6 +225,81 @@ static int mutate(const char *format, const char *path, uint64_t seed, unsigned 
 	return 0;
 }
 
+/* ---- a device one of whose reads fails ---- */
+
+struct failing {
+	struct dev dev;
+	struct dev *lower;
+	unsigned left; /* reads before that one */
+	bool met;
+	uint64_t at;
+};
+
+static int failing_pread(struct dev *dev, void *buf, size_t len, uint64_t off)
+{
+	struct failing *f = (struct failing *)dev;
+
+	if (f->left-- == 0) {
+		f->met = true;
+		f->at = off;
+		return -EIO;
+	}
+	return dev_pread(f->lower, buf, len, off);
+}
+
+static void failing_close(struct dev *dev)
+{
+	(void)dev;
+}
+
+static const struct dev_ops failing_ops = {.pread = failing_pread, .close = failing_close};
+
+/* Whether it opens although a read fails, or is refused for something else. *met: one has failed.
+ */
+static bool takes_unread(const char *format, struct dev *lower, unsigned reads, bool *met)
+{
+	struct failing f = {.lower = lower, .left = reads};
+	struct cache *cache = cache_new((size_t)16 << 20);
+	struct image_request req = {.cache = cache};
+	struct platter_error err = {.text = ""};
+	struct image *image;
+	int r;
+
+	if (!cache)
+		abort();
+	req.format = strcmp(format, "any") == 0 ? NULL : format;
+	dev_init(&f.dev, &failing_ops, lower->size);
+	r = image_open_dev(&f.dev, &req, &image, &err);
+	image_close(image);
+	cache_free(cache);
+	*met = f.met;
+	if (!f.met || (r == -EIO && strstr(err.text, strerror(EIO))))
+		return false;
+	fprintf(stderr, "hostile-format: read %u, at %llu, failed: %s\n", reads,
+	        (unsigned long long)f.at, r ? err.text : "opened");
+	return true;
+}
+
+static int unread(const char *format, const char *path)
+{
+	size_t len;
+	uint8_t *data = read_file(path, &len);
+	struct dev *dev = formatdrive_input(data, len);
+	unsigned reads = 0;
+	bool met = true;
+	int r = 0;
+
+	check_seed(format, path, data, len);
+	doing = path;
+	alarm(60);
+	while (met && reads < 4096)
+		r |= takes_unread(format, dev, reads++, &met);
+	alarm(0);
+	dev_unref(dev);
+	free(data);
+	return r;
+}
+
 static int replay(const char *format, const char *path)
 {
 	size_t len;
@@ -255,6 +334,9 @@ int main(int argc, char **argv)
 	else if (argc > 3 && strcmp(argv[1], "cut") == 0)
 		for (int i = 3; i < argc && !r; i++)
 			r = cut(argv[2], argv[i]);
+	else if (argc > 3 && strcmp(argv[1], "unread") == 0)
+		for (int i = 3; i < argc; i++)
+			r |= unread(argv[2], argv[i]);
 	else if (argc > 3 && strcmp(argv[1], "replay") == 0)
 		for (int i = 3; i < argc && !r; i++)
 			r = replay(argv[2], argv[i]);

@@ -90,6 +90,12 @@ hostile() {
 		fail "$2, damaged"
 }
 
+# unreadable FORMAT IMAGE...: each read that opening IMAGE takes may fail, which is then why it is
+# refused.
+unreadable() {
+	"$builddir/tests/hostile-format" unread "$@" >"$tmp/out" 2>"$tmp/err" || fail "$*, unreadable"
+}
+
 # requires_library IMAGE: this build has what unpacks IMAGE; one that has not must say so, and name
 # the package.
 requires_library() {
