@@ -77,14 +77,22 @@ static const char magic[15] = "partclone-image", bitmap_magic[8] = "BiTmAgIc";
 
 /* ---- opening ---- */
 
+static int read_header(struct partclone *p, void *h, size_t size, struct platter_error *err)
+{
+	if (p->file->size < size)
+		return err_set(err, EIO, "%llu bytes, expected a header of %zu",
+		               (unsigned long long)p->file->size, size);
+	return image_read_head(p->file, h, size, err);
+}
+
 static int read_v1(struct partclone *p, struct platter_error *err)
 {
 	struct image_desc_v1 h;
 	uint8_t tail[8];
+	int r = read_header(p, &h, sizeof h, err);
 
-	if (p->file->size < sizeof h || dev_pread(p->file, &h, sizeof h, 0) != 0)
-		return err_set(err, EIO, "%llu bytes, expected a header of %zu",
-		               (unsigned long long)p->file->size, sizeof h);
+	if (r)
+		return r;
 	p->size = le64_get(h.device_size);
 	p->total = le64_get(h.totalblock);
 	p->block = le32_get(h.block_size);
@@ -97,8 +105,10 @@ static int read_v1(struct partclone *p, struct platter_error *err)
 	if (p->bytes > BITMAP_MAX || !range_ok(p->bitmap, p->bytes + sizeof tail, p->file->size))
 		return 0; /* what is checked next */
 	p->data = p->bitmap + p->bytes + sizeof tail;
-	if (dev_pread(p->file, tail, sizeof tail, p->data - sizeof tail) != 0 ||
-	    memcmp(tail, bitmap_magic, sizeof tail) != 0)
+	r = dev_pread(p->file, tail, sizeof tail, p->data - sizeof tail);
+	if (r)
+		return err_set(err, -r, "bitmap: its end cannot be read: %s", strerror(-r));
+	if (memcmp(tail, bitmap_magic, sizeof tail) != 0)
 		return err_set(err, EIO, "bitmap: \"BiTmAgIc\" is not behind it, at %llu",
 		               (unsigned long long)(p->data - sizeof tail));
 	return 0;
@@ -132,12 +142,10 @@ static int check_v2(const struct image_desc_v2 *h, struct platter_error *err)
 static int read_v2(struct partclone *p, struct platter_error *err)
 {
 	struct image_desc_v2 h;
-	int r;
+	int r = read_header(p, &h, sizeof h, err);
 
-	if (p->file->size < sizeof h || dev_pread(p->file, &h, sizeof h, 0) != 0)
-		return err_set(err, EIO, "%llu bytes, expected a header of %zu",
-		               (unsigned long long)p->file->size, sizeof h);
-	r = check_v2(&h, err);
+	if (!r)
+		r = check_v2(&h, err);
 	if (r)
 		return r;
 	p->size = le64_get(h.device_size);
@@ -215,8 +223,10 @@ static int count_now(struct partclone *p, struct platter_error *err)
 		p->used = p->counts[n];
 		return 0;
 	}
-	if (dev_pread(p->file, &crc, sizeof crc, p->data - sizeof crc) != 0 ||
-	    le32_get(crc) != ~p->crc)
+	r = dev_pread(p->file, &crc, sizeof crc, p->data - sizeof crc);
+	if (r)
+		return err_set(err, -r, "bitmap: its checksum cannot be read: %s", strerror(-r));
+	if (le32_get(crc) != ~p->crc)
 		return err_set(err, EIO, "bitmap: its checksum is wrong");
 	if (p->used != p->counts[n])
 		return err_set(err, EIO, "bitmap: %llu blocks are marked as used, expected %llu",

@@ -18,5 +18,7 @@ head = b"partclone-image" + b"EXTFS".ljust(15, b"\0") + b"0001" + b"\0\0" + stru
 open("v1", "wb").write(head + used + b"BiTmAgIc" + (b"data" * 128 + b"sum!") * sum(used))
 PY
 hostile partclone v1
+# Each read that fails is named as one.
+unreadable partclone image v1
 # What a fuzzer found.
 expect 0 "$builddir/tests/hostile-format" replay partclone "$srcdir"/tests/corpus/partclone/*
