@@ -162,8 +162,9 @@ static int add_chunk(struct image *image, struct sparse *s, const struct chunk_h
 		add_sum(image, s->size, p.value);
 	else if (bytes)
 		r = add_piece(s, &p, err);
-	if (type != CHUNK_CRC32)
-		s->size += bytes;
+	if (!r && type != CHUNK_CRC32 && !ckd_add64(&s->size, s->size, bytes))
+		r = err_set(err, EIO, "chunk at %llu: ends past byte 2^64 of the disk",
+		            (unsigned long long)off);
 	return r;
 }
 

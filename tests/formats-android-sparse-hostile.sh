@@ -8,3 +8,4 @@ requires img2simg
 fill raw 2000896
 img2simg raw image.simg
 hostile android-sparse image.simg
+unreadable android-sparse image.simg

@@ -39,3 +39,5 @@ head -c 500 ok >cut.simg
 refuses cut.simg "chunk at 40: passes the end of the file"
 head -c 20 ok >cut.simg
 refuses cut.simg "20 bytes, expected a header of 28"
+sparse a 1 28 12 0xfffffffc 0xffffffff 2 0xcac3 0xffffffff 0 0xcac3 0xffffffff 0
+refuses a "chunk at 52: ends past byte 2^64 of the disk"
