@@ -48,12 +48,31 @@ _Static_assert(sizeof(struct region_header) + ENTRIES_MAX * sizeof(struct region
 
 /* ---- headers ---- */
 
-static bool header_good(struct dev *file, uint64_t off, struct vhdx_header *h)
+/*
+ * The copy of something that takes size bytes at off, in buf. 0: the file ends before it, 1: it is
+ * there. One that cannot be read may be the one that counts, so that is an error.
+ */
+static int read_copy(struct dev *file, uint64_t off, void *buf, size_t size, const char *what,
+                     struct platter_error *err)
 {
+	int r;
+
+	if (!range_ok(off, size, file->size))
+		return 0;
+	r = dev_pread(file, buf, size, off);
+	return r ? err_set(err, -r, "%s at %" PRIu64 " cannot be read: %s", what, off, strerror(-r))
+	         : 1;
+}
+
+/* 1: the header at off is good, 0: it is damaged; or -errno. */
+static int header_good(struct dev *file, uint64_t off, struct vhdx_header *h,
+                       struct platter_error *err)
+{
+	int r = read_copy(file, off, h, sizeof *h, "the header", err);
 	uint32_t crc;
 
-	if (dev_pread(file, h, sizeof *h, off) != 0 || memcmp(h->signature, "head", 4) != 0)
-		return false;
+	if (r <= 0 || memcmp(h->signature, "head", 4) != 0)
+		return r < 0 ? r : 0;
 	crc = le32_get(h->checksum);
 	h->checksum = le32_put(0);
 	return sum_matches(crc32c(h, sizeof *h), crc);
@@ -81,10 +100,12 @@ static int choose(struct image *image, const struct vhdx_header *h1, const struc
 int vhdx_header_read(struct image *image, struct vhdx_header *header, struct platter_error *err)
 {
 	struct vhdx_header h1, h2;
-	bool good1 = header_good(image->file, HEADER_1, &h1);
-	bool good2 = header_good(image->file, HEADER_2, &h2);
+	int good1 = header_good(image->file, HEADER_1, &h1, err);
+	int good2 = good1 < 0 ? good1 : header_good(image->file, HEADER_2, &h2, err);
 	int r;
 
+	if (good2 < 0)
+		return good2;
 	r = choose(image, good1 ? &h1 : NULL, good2 ? &h2 : NULL, header, err);
 	if (r)
 		return r;
@@ -96,13 +117,14 @@ int vhdx_header_read(struct image *image, struct vhdx_header *header, struct pla
 
 /* ---- the region table ---- */
 
-/* Whether the copy at off is good; it is in table then, TABLE_BYTES large. */
-static bool table_good(struct dev *file, uint64_t off, uint8_t *table)
+/* 1: the copy at off is good, and in table, TABLE_BYTES large. 0: it is damaged; or -errno. */
+static int table_good(struct dev *file, uint64_t off, uint8_t *table, struct platter_error *err)
 {
 	struct region_header h;
+	int r = read_copy(file, off, table, TABLE_BYTES, "the region table", err);
 
-	if (dev_pread(file, table, TABLE_BYTES, off) != 0)
-		return false;
+	if (r <= 0)
+		return r;
 	memcpy(&h, table, sizeof h);
 	memset(table + offsetof(struct region_header, checksum), 0, sizeof h.checksum);
 	return memcmp(h.signature, "regi", 4) == 0 &&
@@ -169,9 +191,12 @@ int vhdx_regions_read(struct dev *file, struct vhdx_region *bat, struct vhdx_reg
 	*bat = *metadata = (struct vhdx_region){0};
 	if (!table)
 		return err_set(err, ENOMEM, "no memory");
-	if (table_good(file, TABLE_1, table) || table_good(file, TABLE_2, table))
+	r = table_good(file, TABLE_1, table, err);
+	if (r == 0)
+		r = table_good(file, TABLE_2, table, err);
+	if (r > 0)
 		r = use_table(file, table, bat, metadata, err);
-	else
+	else if (r == 0)
 		r = err_set(err, EINVAL, "neither copy of the region table has a valid checksum");
 	free(table);
 	return r;
