@@ -86,9 +86,12 @@ int vmdk_cowd_open(struct dev *dev, struct vmdk_budget *budget, struct vmdk_grai
 	struct cowd_header h;
 	int r;
 
-	if (dev->size < sizeof h || dev_pread(dev, &h, sizeof h, 0) != 0)
+	r = image_read_head(dev, &h, sizeof h, err);
+	if (r == DRIVER_NOT_MINE)
 		return err_set(err, EINVAL, "cut off: %" PRIu64 " bytes, a COWD header has %zu",
 		               dev->size, sizeof h);
+	if (r)
+		return r;
 	r = check(&h, err);
 	if (r)
 		return r;

@@ -124,10 +124,13 @@ static int read_footer(struct dev *dev, struct sparse_header *h, struct platter_
 		struct marker end;
 	} tail;
 	const struct sparse_header *f = &tail.header;
-	uint64_t at = dev->size - sizeof tail;
+	bool room = dev->size >= sizeof *h + sizeof tail;
+	int r = room ? dev_pread(dev, &tail, sizeof tail, dev->size - sizeof tail) : 0;
 
-	if (dev->size < sizeof *h + sizeof tail || dev_pread(dev, &tail, sizeof tail, at) != 0 ||
-	    le32_get(tail.marker.type) != MARKER_FOOTER || le32_get(tail.marker.size) != 0 ||
+	if (r)
+		return err_set(err, -r, "its footer cannot be read: %s", strerror(-r));
+	if (!room || le32_get(tail.marker.type) != MARKER_FOOTER ||
+	    le32_get(tail.marker.size) != 0 ||
 	    !vmdk_is_hosted(f->magic_number, sizeof f->magic_number))
 		return err_set(err, EINVAL,
 		               "a stream without its footer in the last 1024 bytes: the file, of "
@@ -153,6 +156,11 @@ static int read_directory(struct vmdk_grains *g, uint64_t sector, struct platter
 	if (sector > VMDK_SECTORS_MAX)
 		return err_set(err, EINVAL, "the grain directory stands at sector %" PRIu64,
 		               sector);
+	if (!range_ok(sector * VMDK_SECTOR, g->ntables * sizeof *entries, g->dev->size))
+		return err_set(err, EINVAL,
+		               "the grain directory at byte %" PRIu64
+		               " passes the end of the file at %" PRIu64,
+		               sector * VMDK_SECTOR, g->dev->size);
 	r = dev_read_table(g->dev, sector * VMDK_SECTOR, g->ntables, sizeof *entries,
 	                   g->ntables * sizeof *entries, "grain directory", &table, err);
 	entries = table;
@@ -164,7 +172,10 @@ static int read_directory(struct vmdk_grains *g, uint64_t sector, struct platter
 	return r;
 }
 
-/* The second directory has tables of its own, so that it stands in for the first as a whole. */
+/*
+ * The second directory has tables of its own, so that it stands in for the first as a whole. It
+ * does so when the first is damaged, which is -EINVAL: what cannot be read is said to be that.
+ */
 static int read_directories(struct vmdk_grains *g, const struct sparse_header *h,
                             struct vmdk_budget *budget, bool *redundant, struct platter_error *err)
 {
@@ -173,7 +184,7 @@ static int read_directories(struct vmdk_grains *g, const struct sparse_header *h
 
 	if (!r)
 		r = vmdk_grains_check(g, budget, err);
-	*redundant = r != 0 && r != -ENOMEM && (le32_get(h->flags) & FLAG_REDUNDANT) != 0 &&
+	*redundant = r == -EINVAL && (le32_get(h->flags) & FLAG_REDUNDANT) != 0 &&
 	             read_directory(g, le64_get(h->rgd_offset), NULL) == 0 &&
 	             vmdk_grains_check(g, &again, NULL) == 0;
 	if (*redundant)
@@ -203,9 +214,12 @@ int vmdk_hosted_open(struct dev *dev, struct vmdk_budget *budget, struct vmdk_gr
 	uint32_t flags;
 	int r;
 
-	if (dev->size < sizeof h || dev_pread(dev, &h, sizeof h, 0) != 0)
+	r = image_read_head(dev, &h, sizeof h, err);
+	if (r == DRIVER_NOT_MINE)
 		return err_set(err, EINVAL, "cut off: %" PRIu64 " bytes, a sparse header has %zu",
 		               dev->size, sizeof h);
+	if (r)
+		return r;
 	r = check_flags(&h, err);
 	fill_info(&h, info);
 	if (r || info->capacity == 0)

@@ -93,10 +93,16 @@ static int check(const struct const_header *h, struct platter_error *err)
 static int check_volatile(struct dev *dev, uint64_t sector, struct platter_error *err)
 {
 	struct volatile_header v;
+	bool room =
+		sector <= VMDK_SECTORS_MAX && range_ok(sector * VMDK_SECTOR, sizeof v, dev->size);
+	int r = room ? dev_pread(dev, &v, sizeof v, sector * VMDK_SECTOR) : 0;
 
-	if (sector > VMDK_SECTORS_MAX || !range_ok(sector * VMDK_SECTOR, sizeof v, dev->size) ||
-	    dev_pread(dev, &v, sizeof v, sector * VMDK_SECTOR) != 0 ||
-	    le64_get(v.magic) != VOLATILE_MAGIC)
+	if (r)
+		return err_set(err, -r,
+		               "the volatile seSparse header at sector %" PRIu64
+		               " cannot be read: %s",
+		               sector, strerror(-r));
+	if (!room || le64_get(v.magic) != VOLATILE_MAGIC)
 		return err_set(err, EINVAL, "no volatile seSparse header at sector %" PRIu64,
 		               sector);
 	if (le64_get(v.replay_journal) != 0)
@@ -159,9 +165,12 @@ int vmdk_sesparse_open(struct dev *dev, struct vmdk_budget *budget, struct vmdk_
 	struct const_header h;
 	int r;
 
-	if (dev->size < sizeof h || dev_pread(dev, &h, sizeof h, 0) != 0)
+	r = image_read_head(dev, &h, sizeof h, err);
+	if (r == DRIVER_NOT_MINE)
 		return err_set(err, EINVAL, "cut off: %" PRIu64 " bytes, a seSparse header has %zu",
 		               dev->size, sizeof h);
+	if (r)
+		return r;
 	r = check(&h, err);
 	if (!r)
 		r = check_volatile(dev, le64_get(h.volatile_offset), err);

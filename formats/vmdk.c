@@ -85,10 +85,14 @@ static int open_sparse(struct image *image, struct dev *file, const char *name,
 {
 	struct vmdk_hosted_info info;
 	uint8_t magic[4];
+	int r;
 
-	if (file->size < sizeof magic || dev_pread(file, magic, sizeof magic, 0) != 0)
+	r = image_read_head(file, magic, sizeof magic, err);
+	if (r == DRIVER_NOT_MINE)
 		return err_set(err, EINVAL, "%" PRIu64 " bytes, too few for a sparse extent",
 		               file->size);
+	if (r)
+		return r;
 	if (vmdk_is_cowd(magic, sizeof magic))
 		return open_cowd(image, file, name, budget, e, err);
 	if (!vmdk_is_hosted(magic, sizeof magic))

@@ -7,6 +7,7 @@
 . "${srcdir:-.}/tests/lib.sh" || exit 99
 . "$srcdir/tests/lib-formats.sh"
 . "$srcdir/tests/lib-vdi.sh"
+. "$srcdir/tests/lib-vmdk.sh"
 requires qemu-img python3
 requires_strace
 on_one_core
@@ -17,6 +18,12 @@ for format in qcow2 qcow qed parallels; do
 done
 qemu-img convert -f raw -O vpc -o force_size=on raw disk.vhd || fail "vpc"
 make_vdi disk.vdi raw block=16384
+make_vmdk hosted hosted.vmdk raw redundant=1
+make_vmdk stream stream.vmdk raw
+make_vmdk cowd cowd.vmdk raw grain=8
+make_vmdk sesparse se-data.vmdk raw zeros=1
+descriptor se.vmdk 'RW 128 SESPARSE "se-data.vmdk"'
+descriptor split.vmdk 'RW 128 SPARSE "hosted.vmdk"'
 # The second header counts, and the log that it names.
 PYTHONPATH=$srcdir/tests PYTHONDONTWRITEBYTECODE=1 python3 - <<'P' || fail "vhdx"
 import random, struct, vhdxwriter as x
@@ -35,13 +42,18 @@ read_disk() {
 	"$@" "$PLATTER" cat -p 0 -o sector=512 "$image" >out 2>err
 }
 
+# own_reads: which reads in the trace are of files that the test made.
+own_reads() {
+	grep -n "<$tmp/" calls | cut -d: -f1
+}
+
 # sweep IMAGE RAW: fail each read of its files, one run after the other.
 sweep() {
 	local image=$1 want n tried=0
 	want=$(sha256 "$2")
 	read_disk strace -f -qq -y -o calls -e trace=pread64 || fail "$1: cat"
 	same "$1: the disk" "$(sha256 out)" "$want"
-	for n in $(grep -n "<$tmp/" calls | cut -d: -f1); do
+	for n in $(own_reads); do
 		read_disk strace -f -qq -o log -e trace=pread64 -e inject=pread64:error=EIO:when="$n"
 		case $? in
 		0) same "$1, read $n: the disk" "$(sha256 out)" "$want" ;;
@@ -56,4 +68,16 @@ sweep() {
 for format in qcow2 qcow qed parallels vhd vdi; do
 	sweep disk.$format raw
 done
+for image in hosted stream cowd se split; do
+	sweep $image.vmdk raw
+done
 sweep logged.vhdx logged.raw
+
+# Nor is a directory damaged that cannot be read, and another one used in its place.
+strace -f -qq -y -o calls -e trace=pread64 "$PLATTER" info -o sector=512 hosted.vmdk >out 2>err ||
+	fail "info hosted.vmdk"
+for n in $(own_reads); do
+	strace -f -qq -o log -e trace=pread64 -e inject=pread64:error=EIO:when="$n" \
+		"$PLATTER" info -o sector=512 hosted.vmdk >out 2>err
+	! grep -h 'damaged' out err || fail "hosted.vmdk, read $n"
+done
