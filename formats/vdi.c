@@ -116,21 +116,60 @@ static bool is_vdi(const struct vdi_header *h)
 struct search {
 	struct chain *chain;
 	const struct vdi_header *child;
-	char name[256]; /* found; "" = none */
+	char *name; /* found, or NULL; to be freed */
+	uint8_t uuid_modify[16];
+	/* Why none may be taken but the parent as it was: -errno, or 0. */
+	int doubt;
+	struct platter_error why;
 };
 
-/* Non-zero when the name is that of the parent as it was. One that was created as the parent, but
- * changed, is kept as the second best. */
+/* Whether the parent as it was is recorded, and is this one. */
+static bool is_as_it_was(const struct vdi_header *child, const struct vdi_header *h)
+{
+	return !is_nil(child->uuid_parent_modify) &&
+	       memcmp(h->uuid_modify, child->uuid_parent_modify, sizeof h->uuid_modify) == 0;
+}
+
+/* The name of another one that was created as the parent. */
+static int take(struct search *s, const char *name, const struct vdi_header *h)
+{
+	char *copy = strdup(name);
+
+	if (!copy)
+		return -ENOMEM;
+	if (s->name && is_nil(s->child->uuid_parent_modify) &&
+	    memcmp(h->uuid_modify, s->uuid_modify, sizeof h->uuid_modify) != 0)
+		s->doubt = err_set(&s->why, EINVAL,
+		                   "\"%s\" and \"%s\" have it and differ, and the image does not "
+		                   "record which one it is",
+		                   s->name, name);
+	free(s->name);
+	s->name = copy;
+	memcpy(s->uuid_modify, h->uuid_modify, sizeof s->uuid_modify);
+	return 0;
+}
+
+/*
+ * Non-zero when the name is that of the parent as it was. One that was created as the parent, but
+ * changed, is kept as the second best, unless the parent may be in what cannot be read.
+ */
 static int look_at(void *arg, const char *name)
 {
 	struct search *s = arg;
 	struct vdi_header h;
+	int r = chain_peek(s->chain, name, &h, sizeof h);
 
-	if (strlen(name) >= sizeof s->name || chain_peek(s->chain, name, &h, sizeof h) != 0 ||
-	    !is_vdi(&h) || memcmp(h.uuid_create, s->child->uuid_linkage, sizeof h.uuid_create) != 0)
+	if (r == -ENOENT || r == -EPERM || r == -ENODATA)
 		return 0;
-	strcpy(s->name, name);
-	return memcmp(h.uuid_modify, s->child->uuid_parent_modify, sizeof h.uuid_modify) == 0;
+	if (r) {
+		s->doubt = err_set(&s->why, -r, "\"%s\" may be it, but cannot be read: %s", name,
+		                   strerror(-r));
+		return 0;
+	}
+	if (!is_vdi(&h) || memcmp(h.uuid_create, s->child->uuid_linkage, sizeof h.uuid_create) != 0)
+		return 0;
+	r = take(s, name, &h);
+	return r ? r : is_as_it_was(s->child, &h);
 }
 
 /* Copies of a parent may have changed; whoever opened it is asked, not what was peeked at. */
@@ -153,27 +192,45 @@ static int check_parent(const struct image *image, const struct vdi_header *h, c
 	               name, found, recorded);
 }
 
-static int open_parent(struct image *image, const struct vdi_header *h, struct platter_error *err)
+/* On success *name is the parent's, to be freed. */
+static int find_parent(struct image *image, const struct vdi_header *h, char **name,
+                       struct platter_error *err)
 {
 	struct search s = {.chain = image->chain, .child = h};
-	char uuid[37];
+	int r = chain_list(image->chain, ".vdi", look_at, &s, err);
+
+	if (r == -ENOMEM)
+		err_set(err, ENOMEM, "no memory");
+	else if (r == 0 && s.doubt)
+		r = err_set(err, -s.doubt, "%s", s.why.text);
+	else if (r == 0 && !s.name)
+		r = err_set(err, ENOENT,
+		            "no *.vdi in the image's folder, or in that of --chain=DIR, has it");
+	if (r < 0)
+		free(s.name);
+	else
+		*name = s.name;
+	return r < 0 ? r : 0;
+}
+
+static int open_parent(struct image *image, const struct vdi_header *h, struct platter_error *err)
+{
+	char uuid[37], *name;
 	int r;
 
 	text_guid(h->uuid_linkage, uuid);
 	if (is_nil(h->uuid_linkage))
 		return err_set(err, EINVAL, "a differencing image that names no parent");
-	r = chain_list(image->chain, ".vdi", look_at, &s, err);
-	if (r < 0) {
+	r = find_parent(image, h, &name, err);
+	if (r) {
 		err_prefix(err, "parent of UUID %s", uuid);
 		return r;
 	}
-	if (!s.name[0])
-		return err_set(err, ENOENT,
-		               "parent of UUID %s: no *.vdi in the image's folder, or in that of "
-		               "--chain=DIR, has it",
-		               uuid);
-	r = image_open_parent(image, "parent", s.name, "vdi", err);
-	return r ? r : check_parent(image, h, s.name, err);
+	r = image_open_parent(image, "parent", name, "vdi", err);
+	if (!r)
+		r = check_parent(image, h, name, err);
+	free(name);
+	return r;
 }
 
 /* ---- opening ---- */

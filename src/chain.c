@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -367,7 +368,25 @@ static bool ends_in(const char *name, const char *suffix)
 	return n > s && strcasecmp(name + n - s, suffix) == 0;
 }
 
-static int list_folder(int folder, const char *path, const char *suffix,
+/* The names in a folder; in: where that is, for those that stand in the folder `first`, -1: none,
+ * where a plain name is looked up before. */
+static int call_each(int first, const char *in, const char *name,
+                     int (*each)(void *arg, const char *name), void *arg, struct platter_error *err)
+{
+	struct stat st;
+	char *full;
+	int r;
+
+	if (first < 0 || fstatat(first, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return each(arg, name);
+	if (asprintf(&full, "%s/%s", strcmp(in, "/") == 0 ? "" : in, name) < 0)
+		return no_memory(err);
+	r = each(arg, full);
+	free(full);
+	return r;
+}
+
+static int list_folder(int folder, const char *path, int first, const char *suffix,
                        int (*each)(void *arg, const char *name), void *arg,
                        struct platter_error *err)
 {
@@ -388,7 +407,7 @@ static int list_folder(int folder, const char *path, const char *suffix,
 	}
 	for (errno = 0; r == 0 && (e = readdir(dir)) && seen++ < FOLDER_MAX; errno = 0)
 		if (ends_in(e->d_name, suffix))
-			r = each(arg, e->d_name);
+			r = call_each(first, path, e->d_name, each, arg, err);
 	if (r == 0 && errno)
 		r = err_set(err, errno, "folder %s: %s", path, strerror(errno));
 	closedir(dir);
@@ -405,9 +424,9 @@ int chain_list(struct chain *c, const char *suffix, int (*each)(void *arg, const
 		return err_set(err, EPERM,
 		               "the image's folder is not looked into, because of "
 		               "--chain=no");
-	r = list_folder(c->folder, c->folder_path, suffix, each, arg, err);
+	r = list_folder(c->folder, c->folder_path, -1, suffix, each, arg, err);
 	if (r == 0 && s->extra >= 0)
-		r = list_folder(s->extra, s->extra_path, suffix, each, arg, err);
+		r = list_folder(s->extra, s->extra_path, c->folder, suffix, each, arg, err);
 	return r;
 }
 
@@ -417,7 +436,7 @@ int chain_peek(struct chain *c, const char *name, void *buf, size_t len)
 	int where, r = find(c, "file", name, &where, &file, NULL);
 
 	if (!r)
-		r = dev_pread(file, buf, len, 0);
+		r = file->size < len ? -ENODATA : dev_pread(file, buf, len, 0);
 	dev_unref(file);
 	return r;
 }

@@ -67,13 +67,14 @@ bool chain_is_bundle(const struct chain *c);
 /*
  * Names in the folders where files are looked up that end in suffix (without regard to case), one
  * after the other: for formats that do not name their parent. each gets names for chain_open and
- * chain_peek; non-zero ends it and is returned. -EPERM with --chain=no; what cannot be listed is an
- * error.
+ * chain_peek, absolute ones where the plain name is that of another file; non-zero ends it and is
+ * returned. -EPERM with --chain=no; what cannot be listed is an error.
  */
 int chain_list(struct chain *c, const char *suffix, int (*each)(void *arg, const char *name),
                void *arg, struct platter_error *err);
 
-/* The first len bytes of the file that name names, which is not opened as part of the image. */
+/* The first len bytes of the file that name names, which is not opened as part of the image. -EPERM
+ * when it is no regular file, -ENODATA when it has fewer. */
 int chain_peek(struct chain *c, const char *name, void *buf, size_t len);
 
 /* Every file opened so far, in that order, the parents' included. */

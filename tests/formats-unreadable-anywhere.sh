@@ -18,6 +18,9 @@ for format in qcow2 qcow qed parallels; do
 done
 qemu-img convert -f raw -O vpc -o force_size=on raw disk.vhd || fail "vpc"
 make_vdi disk.vdi raw block=16384
+qemu-img create -q -f raw nothing 65536
+make_vdi base.vdi nothing block=16384
+make_vdi child.vdi raw block=16384 parent=base.vdi,nothing
 make_vmdk hosted hosted.vmdk raw redundant=1
 make_vmdk stream stream.vmdk raw
 make_vmdk cowd cowd.vmdk raw grain=8
@@ -68,6 +71,7 @@ sweep() {
 for format in qcow2 qcow qed parallels vhd vdi; do
 	sweep disk.$format raw
 done
+sweep child.vdi raw
 for image in hosted stream cowd se split; do
 	sweep $image.vmdk raw
 done

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Differencing VDIs find their parent by its UUID among the files of the folder or of --chain=DIR, a
 # grandparent too; free blocks are the parent's, blocks marked as zeros are not. A parent that is
-# missing, that was written to since, or that must not be opened is refused with its UUID.
+# missing, that was written to since, or that must not be opened is refused with its UUID; so is one
+# that may be another, because a file cannot be read or because two have its UUID.
 . "${srcdir:-.}/tests/lib.sh" || exit 99
 . "$srcdir/tests/lib-formats.sh"
 . "$srcdir/tests/lib-vdi.sh"
@@ -45,5 +46,43 @@ same_disk snapshots/two.vdi two --chain=.
 rm copy.vdi
 vdi_field snapshots/two.vdi $((0x1b8)) 00000000000000000000000000000000
 same_disk snapshots/two.vdi two --chain=.
+# Unless there are two, of which it may be either; two that were changed alike are the same.
+cp kept older.vdi
+refuses snapshots/two.vdi "parent of UUID $uuid: \"" --chain=.
+grep -qE '"(Base.VDI|older.vdi)" and "(Base.VDI|older.vdi)" have it and differ' err || fail "$(cat err)"
+cp Base.VDI older.vdi
+same_disk snapshots/two.vdi two --chain=.
+rm older.vdi
 vdi_field snapshots/two.vdi $((0x1a8)) 00000000000000000000000000000000
 refuses snapshots/two.vdi 'a differencing image that names no parent' --chain=.
+
+# A file in the folder of --chain that is called as one beside the image.
+mkdir kid base
+qemu-img convert -O vdi one base/disk.vdi || fail "qemu-img"
+make_vdi kid/disk.vdi two block=65536 parent=base/disk.vdi,one
+same_disk kid/disk.vdi two --chain=base
+mv kid/disk.vdi base/kid.vdi
+same_disk base/kid.vdi two --chain=base
+cp one kid/disk.vdi
+cp base/kid.vdi kid
+same_disk kid/kid.vdi two --chain=base
+
+# What cannot be read may be the parent: an older one is not taken for it, nor is it not there. But
+# the one that it is said to be is.
+command -v strace >/dev/null || exit 0
+requires_strace
+cd base || exit 99
+# unreadable STATUS COMMAND...: with a read error in the first bytes of disk.vdi.
+unreadable() {
+	expect "$1" strace -qq -f -o "$tmp/calls" -P disk.vdi -e trace=pread64 \
+		-e inject=pread64:error=EIO:when=1 "$PLATTER" info kid.vdi
+}
+unreadable 32
+grep -qF '"disk.vdi" may be it, but cannot be read: Input/output error' "$tmp/err" || fail "reason"
+cp disk.vdi copy.vdi
+unreadable 0
+vdi_field copy.vdi $((0x198)) 00112233445566778899aabbccddeeff
+unreadable 32
+vdi_field kid.vdi $((0x1b8)) 00000000000000000000000000000000
+unreadable 32
+grep -qF '"disk.vdi" may be it, but cannot be read: Input/output error' "$tmp/err" || fail "reason"
