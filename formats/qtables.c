@@ -123,8 +123,12 @@ static int map_by_l2(const struct qtables *t, uint64_t table, uint64_t off, stru
 {
 	uint64_t index = off >> t->cluster_bits & (l2_count(t) - 1);
 	struct stretch s;
-	int r = get_stretch(t, table, l2_count(t), t->entry_bits, index, &s);
+	int r;
 
+	/* No more than the beginning of L1 was looked through when the image was opened. */
+	if (!range_ok(table, l2_count(t) << t->entry_bits, t->file->size))
+		return -EIO;
+	r = get_stretch(t, table, l2_count(t), t->entry_bits, index, &s);
 	if (r)
 		return r;
 	r = t->l2_entry(t, s.entry, off, run);

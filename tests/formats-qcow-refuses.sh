@@ -3,7 +3,7 @@
 # What is wrong with a qcow (version 1) image is said; damaged and cut off ones hurt nobody.
 . "${srcdir:-.}/tests/lib.sh" || exit 99
 . "$srcdir/tests/lib-formats.sh"
-requires gzip qemu-img
+requires gzip python3 qemu-img
 
 fill disk.raw 65536 1
 qemu-img convert -f raw -O qcow disk.raw good.qcow || fail "convert"
@@ -31,6 +31,22 @@ bad "name has 4294967295 bytes, at most 1023" 8 '\0\0\0\0\0\0\0\60\377\377\377\3
 bad "name of 100 bytes at 1099511627776 passes" 8 '\0\0\1\0\0\0\0\0\0\0\0\144'
 bad "L2 table of" 48 '\0\177'
 refuses good.qcow "is not in qcow2 format" --format qcow2
+
+# An L2 table behind what of L1 is looked at before: it would begin so close to 2^64 that its second
+# block stood at 3584 in the file.
+python3 - <<'E' || fail "writing the image"
+import struct
+with open("wraps.qcow", "wb") as f:
+    f.write(struct.pack(">4sIQIIQBBHIQ", b"QFI\xfb", 1, 0, 0, 0, 131080 << 22, 9, 13, 0, 0, 8192))
+    f.seek(3584)
+    f.write(struct.pack(">Q", 4096).ljust(512, b"\0") + b"not the disk".ljust(512))
+    f.seek(8192 + 8 * 131079)
+    f.write(struct.pack(">Q", 2 ** 64 - 512) + bytes(65536))
+E
+expect 0 "$PLATTER" cat -p 0 -o start=$((131078 << 22)),length=512 wraps.qcow
+same "another table" "$(stat -c %s out)" 512
+expect 32 "$PLATTER" cat -p 0 -o start=$(((131079 << 22) + 512 * 512)),length=512 wraps.qcow
+grep -q 'Input/output error' err || fail "wraps.qcow: another reason"
 
 # The format of the backing file is not recorded: only raw is without doubt.
 cp disk.raw raw.img
