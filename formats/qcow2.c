@@ -11,8 +11,9 @@
  *                set. Bit 0 (version 3): zeros, wherever it points to.
  *   compressed   bit 62. The lower bits are the place of the first packed byte, those above it, as
  *                many as cluster_bits - 8, how many sectors of 512 bytes follow the first one.
- * Where the packed data ends in the last one is not said. extended     16 bytes: as above without
- * bit 0, then two bits for each of 32 subclusters: allocated (bits 0 to 31), zeros (bits 32 to 63).
+ *                Where the packed data ends in the last one is not said.
+ *   extended     16 bytes: as above without bit 0, then two bits for each of 32 subclusters:
+ *                allocated (bits 0 to 31), zeros (bits 32 to 63).
  *
  * Refcounts and bitmaps are for writers. So is the dirty bit, which says that refcounts may be
  * stale: the mapping that reads go by is as good as after any power cut. The corrupt bit says that
