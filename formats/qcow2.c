@@ -272,6 +272,7 @@ const struct format_driver format_qcow2 = {
 	.qemu = "qcow2",
 	.id = 2,
 	.snapshots = true,
+	.says_parent = true,
 	.open = qcow2_open,
 	.map = qtables_map,
 };

@@ -42,6 +42,8 @@ struct format_driver {
 	bool snapshots;
 	/* It knows image.disk_number; else wishing for one is refused. */
 	bool disks;
+	/* Its images can say which format the parent is in, whichever that is. */
+	bool says_parent;
 	/* The name of the file by which a folder is known to be a bundle of this format, or NULL.
 	 */
 	const char *bundle;

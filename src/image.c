@@ -218,12 +218,13 @@ static int try_driver(struct image *image, const struct format_driver *format,
 {
 	int r;
 
+	image->format = format;
 	r = format->open(image, err);
 	if (r) {
 		clear_reported(image);
+		image->format = NULL; /* there is nothing of its own to close */
 		return r;
 	}
-	image->format = format;
 	if (!format->disks)
 		image->disk_number = 0;
 	if (image->size == 0 || image->size > DEV_SIZE_MAX)
@@ -475,19 +476,25 @@ int image_open_dev(struct dev *file, const struct image_request *req, struct ima
 }
 
 /* Nobody says what the parent is: only what nobody else takes for theirs is raw without doubt. */
-static int check_unsaid(const struct image *parent, const char *what, const char *ref,
+static int check_unsaid(const struct image *image, const char *what, const char *ref,
                         struct platter_error *err)
 {
+	const struct image *parent = image->parent;
+	const char *advice = "";
 	char looks[64];
 
 	if (!parent->outer && strcmp(parent->format->name, "raw") == 0)
 		return 0;
+	if (!image->format->says_parent)
+		advice = " (the image's own format has no room to record it)";
+	else if (!parent->outer && parent->format->qemu)
+		advice = " (qemu-img rebase -u -F records it)";
 	image_format_name(parent, looks, sizeof looks);
 	return err_set(
 		err, EPERM,
 		"%s \"%s\": the image does not record its format, which looks like %s and is "
-		"not guessed (qemu-img rebase -u -F records it)",
-		what, ref, looks);
+		"not guessed%s",
+		what, ref, looks, advice);
 }
 
 int image_open_parent(struct image *image, const char *what, const char *ref, const char *format,
@@ -508,7 +515,7 @@ int image_open_parent(struct image *image, const char *what, const char *ref, co
 	if (r)
 		err_prefix(err, "%s \"%s\"", what, ref);
 	else if (!format)
-		r = check_unsaid(image->parent, what, ref, err);
+		r = check_unsaid(image, what, ref, err);
 	return r;
 }
 

@@ -53,7 +53,7 @@ cp disk.raw raw.img
 qemu-img create -q -f qcow -b raw.img -F raw over.qcow 65536 || fail "create"
 expect 0 "$PLATTER" info over.qcow
 mv good.qcow raw.img
-refuses over.qcow 'does not record its format'
+refuses over.qcow 'not record its format, which looks like qcow and is not guessed (the image'\''s own format has no room to record it)'
 mv raw.img good.qcow
 # Nor is what only wraps a file: whoever wrote the disk's first bytes would decide.
 gzip -c disk.raw >raw.img

@@ -80,7 +80,9 @@ with open(sys.argv[1], "r+b") as f: # the extension becomes one that nobody know
 PY
 expect 0 "$PLATTER" info over.qcow2
 cp 0.qcow2 short.raw
-refuses over.qcow2 'backing file "short.raw": the image does not record its format, which looks like qcow2'
+refuses over.qcow2 'backing file "short.raw": the image does not record its format, which looks like qcow2 and is not guessed (qemu-img rebase -u -F records it)'
+expect 0 qemu-img rebase -u -F qcow2 -b short.raw over.qcow2
+expect 0 "$PLATTER" info over.qcow2
 
 # Changing what lies below is noticed by an overlay over the top.
 expect 0 "$PLATTER" attach --overlay=top.overlay 3.qcow2 "$(mkdir mnt && echo mnt)"

@@ -41,6 +41,13 @@ refuses named.qed "name of 16 bytes at 4090 passes 4096"
 cp disk.raw base.img
 qemu-img create -q -f qed -b base.img -F raw over.qed 65536 || fail "create"
 expect 0 "$PLATTER" info over.qed
+# Raw is all that it can record of the backing file's format; another one is not guessed.
+cp good.qed base.img
+expect 0 "$PLATTER" info over.qed
+printf '\1' | poke over.qed 16
+refuses over.qed 'not record its format, which looks like qed and is not guessed (the image'\''s own format has no room to record it)'
+cp disk.raw base.img
+expect 0 "$PLATTER" info over.qed
 
 hostile qed good.qed 1500
 "$builddir/tests/hostile-format" cut qed good.qed >out
