@@ -30,9 +30,10 @@
 #define COMPRESS_ZLIB 1
 #define VERSION_MAX   3
 #define PER_TABLE_MAX 512 /* all that is written */
-/* The usual grain has 128 sectors. */
+/* The usual grain has 128 sectors. A compressed one that cannot be packed takes somewhat more than
+ * it has, and no more than a chunk is read at a time. */
 #define GRAIN_MAX      (1u << 21)
-#define GRAIN_MAX_ZLIB (RUN_CHUNK_MAX / VMDK_SECTOR)
+#define GRAIN_MAX_ZLIB (RUN_CHUNK_MAX / 2 / VMDK_SECTOR)
 #define MARKER_FOOTER  3
 
 struct sparse_header {

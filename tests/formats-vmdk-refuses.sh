@@ -33,7 +33,7 @@ broken hosted.vmdk 12 0000000000000100 'grain tables, at most 4194304 are held'
 broken hosted.vmdk 12 0000000100000000 'grain directory'
 broken hosted.vmdk 20 7f00000000000000 'grains of 127 sectors, expected a power of two up to 2097152'
 broken hosted.vmdk 20 0000000000000000 'grains of 0 sectors, expected a power of two'
-broken stream.vmdk 20 0040000000000000 'grains of 16384 sectors, expected a power of two up to 8192'
+broken stream.vmdk 20 0020000000000000 'grains of 8192 sectors, expected a power of two up to 4096'
 broken hosted.vmdk 44 00000000 'grain tables of 0 entries, expected 1 to 512'
 broken hosted.vmdk 44 01020000 'grain tables of 513 entries, expected 1 to 512'
 broken hosted.vmdk 56 ffffff0000000000 'grain directory'
@@ -71,6 +71,11 @@ broken_se 8192 0000000000000020 'entry 0 of the grain directory is 2000000000000
 broken_se $((17 * 512)) 0000000000000040 'grain 0 is entered as what no grain can be'
 broken_se $((17 * 512)) 00000f0000000030 'grain 0 at byte '
 broken_se 16 000e 'has 1835008 bytes, the descriptor says 2000384'
+
+# The largest compressed grain may hold what cannot be packed.
+head -c 4M /dev/urandom >noise
+make_vmdk stream noise.vmdk noise grain=4096
+holds noise.vmdk noise
 
 # Cut off: at the end, in the middle, in the header.
 for image in hosted.vmdk stream.vmdk cowd.vmdk; do
