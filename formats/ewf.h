@@ -48,6 +48,7 @@ struct ewf {
 	/* During open. */
 	uint32_t number;   /* of the segment, from 1 */
 	uint32_t sections; /* so far */
+	uint64_t texts;    /* version 2: bytes unpacked so far */
 	bool last;         /* this segment is the last one */
 	uint8_t set[16];   /* what all segments have in common, zeros: not said */
 	struct {

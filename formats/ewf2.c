@@ -22,6 +22,12 @@
 #define PACKED_TEXT_MAX ((size_t)256 << 10)
 #define TEXT_MAX        ((size_t)256 << 10)
 
+/* Of all segments together: 16 KiB for each of as many as there can be. */
+#define TEXTS_MAX ((uint64_t)CHAIN_FILES_MAX * 16384)
+
+/* A text has about 20 values. */
+#define VALUES_MAX 256u
+
 enum section_type {
 	DEVICE_INFORMATION = 1,
 	CASE_DATA = 2,
@@ -87,8 +93,9 @@ struct walk {
 	uint64_t *offsets; /* of the descriptors, the last one first */
 	size_t count;
 	uint64_t data, size; /* of the section at hand */
-	/* Of the two texts, until both are there. */
+	/* Of the two texts, until both are there; the first of a kind counts. */
 	uint64_t sectors, sector, per_chunk;
+	bool has_text[CASE_DATA + 1]; /* by type */
 };
 
 static int read_at(const struct walk *w, uint64_t off, void *out, size_t len,
@@ -101,30 +108,32 @@ static int read_at(const struct walk *w, uint64_t off, void *out, size_t len,
 
 /* ---- texts ---- */
 
-/* A line's nth value, of which *len bytes count; NULL: there is none. */
-static const char *value_at(const char *line, size_t n, size_t *len)
+/* Go on to the next value of a line; false at its end. */
+static bool next_value(const char **line)
 {
-	for (; n; n--) {
-		line += strcspn(line, "\t\n");
-		if (*line != '\t')
-			return NULL;
-		line++;
-	}
-	*len = strcspn(line, "\t\r\n");
-	return line;
+	*line += strcspn(*line, "\t\n");
+	if (**line != '\t')
+		return false;
+	++*line;
+	return true;
+}
+
+static size_t value_len(const char *value)
+{
+	return strcspn(value, "\t\r\n");
 }
 
 /* The number of that name, 0 where there is none. */
 static uint64_t text_number(const char *names, const char *values, const char *name)
 {
-	const char *at, *value;
-	size_t len, vlen;
+	size_t len = strlen(name);
 
-	for (size_t n = 0; (at = value_at(names, n, &len)); n++) {
-		if (len != strlen(name) || memcmp(at, name, len) != 0)
-			continue;
-		value = value_at(values, n, &vlen);
-		return value && vlen && value[0] != '-' ? strtoull(value, NULL, 10) : 0;
+	for (unsigned n = 0; n < VALUES_MAX; n++) {
+		if (value_len(names) == len && memcmp(names, name, len) == 0)
+			return value_len(values) && values[0] != '-' ? strtoull(values, NULL, 10)
+			                                             : 0;
+		if (!next_value(&names) || !next_value(&values))
+			break;
 	}
 	return 0;
 }
@@ -152,9 +161,12 @@ static int unpack_text(struct walk *w, const void *packed, uint8_t *wide, size_t
                        struct platter_error *err)
 {
 	*len = TEXT_MAX;
-	if (codec_unpack_upto(w->e->codec, packed, (size_t)w->size, wide, len) == 0)
-		return 0;
-	return err_set(err, EIO, "the text at %" PRIu64 " cannot be unpacked", w->data);
+	if (codec_unpack_upto(w->e->codec, packed, (size_t)w->size, wide, len))
+		return err_set(err, EIO, "the text at %" PRIu64 " cannot be unpacked", w->data);
+	w->e->texts += *len;
+	return w->e->texts <= TEXTS_MAX
+	               ? 0
+	               : err_set(err, E2BIG, "more than %" PRIu64 " bytes of texts", TEXTS_MAX);
 }
 
 static int take_text(struct walk *w, uint32_t type, struct platter_error *err)
@@ -166,6 +178,9 @@ static int take_text(struct walk *w, uint32_t type, struct platter_error *err)
 	bool big;
 	int r;
 
+	if (w->has_text[type])
+		return 0;
+	w->has_text[type] = true;
 	if (w->size > PACKED_TEXT_MAX)
 		return err_set(err, EINVAL, "a text of %" PRIu64 " bytes, at most %zu", w->size,
 		               PACKED_TEXT_MAX);
