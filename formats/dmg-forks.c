@@ -153,7 +153,9 @@ _Static_assert(sizeof(struct resource_reference) == 12, "figure 1-16");
 struct fork {
 	const uint8_t *bytes;
 	size_t len;
-	uint64_t data, types; /* where the resources and the type list begin */
+	uint64_t data, types;           /* where the resources and the type list begin */
+	uint64_t taken[DMG_TABLES_MAX]; /* where those that are tables stand */
+	size_t ntaken;
 };
 
 static bool fork_get(const struct fork *f, uint64_t off, void *out, size_t len)
@@ -170,24 +172,41 @@ static int fork_broken(const char *what, uint64_t off, struct platter_error *err
 	               (unsigned long long)off);
 }
 
-static int read_resource(struct image *image, struct dmg *dmg, const struct fork *f, uint64_t off,
+/* Each resource is one table: many references to one would make much of a small file. */
+static int take_once(struct fork *f, uint64_t at, struct platter_error *err)
+{
+	for (size_t i = 0; i < f->ntaken; i++)
+		if (f->taken[i] == at)
+			return err_set(err, EINVAL,
+			               "resource fork: two references to the table at %llu",
+			               (unsigned long long)at);
+	if (f->ntaken < DMG_TABLES_MAX) /* dmg_add_table refuses more */
+		f->taken[f->ntaken++] = at;
+	return 0;
+}
+
+static int read_resource(struct image *image, struct dmg *dmg, struct fork *f, uint64_t off,
                          struct platter_error *err)
 {
 	struct resource_reference ref;
 	char name[40];
 	uint64_t at;
 	be32 len;
+	int r;
 
 	if (!fork_get(f, off, &ref, sizeof ref))
 		return fork_broken("reference", off, err);
 	at = f->data + ((uint64_t)ref.data[0] << 16 | (uint64_t)ref.data[1] << 8 | ref.data[2]);
 	if (!fork_get(f, at, &len, sizeof len) || !range_ok(at + 4, be32_get(len), f->len))
 		return fork_broken("resource", at, err);
+	r = take_once(f, at, err);
+	if (r)
+		return r;
 	snprintf(name, sizeof name, "resource %d", (int16_t)be16_get(ref.id));
 	return dmg_add_table(image, dmg, f->bytes + at + 4, be32_get(len), name, err);
 }
 
-static int read_types(struct image *image, struct dmg *dmg, const struct fork *f,
+static int read_types(struct image *image, struct dmg *dmg, struct fork *f,
                       struct platter_error *err)
 {
 	struct resource_type type;

@@ -19,8 +19,8 @@
 /* 16 MiB of memory: 512 GiB of disk at 1 MiB each. */
 #define CHUNKS_MAX ((size_t)512 << 10)
 
-/* An Apple partition map of 63 entries and the gaps between them make 127. */
-#define TABLES_MAX 1024
+/* Chunks of all tables, those of zeros and comments as well: more than fit what tables may take. */
+#define LISTED_MAX ((size_t)1 << 20)
 
 #define CHUNK_SECTORS_MAX (RUN_CHUNK_MAX / DMG_SECTOR)
 
@@ -260,6 +260,8 @@ static int check_table(const struct dmg *dmg, const struct udif_table *t, size_t
 		return err_set(err, EINVAL, "neither \"mish\" nor version 1");
 	if (chunks > (len - sizeof *t) / sizeof(struct udif_chunk))
 		return err_set(err, EINVAL, "%u chunks in %zu bytes", chunks, len);
+	if (chunks > LISTED_MAX - dmg->listed)
+		return err_set(err, EFBIG, "more than %zu chunks in all tables", LISTED_MAX);
 	if (!range_ok(start, count, limit))
 		return err_set(err, EINVAL,
 		               "%" PRIu64 " sectors at %" PRIu64
@@ -281,6 +283,7 @@ static int take_table(struct image *image, struct dmg *dmg, const struct udif_ta
 	uint32_t count = be32_get(t->number_of_block_chunks);
 	int r;
 
+	dmg->listed += count;
 	if (!ckd_add64(&m.data, dmg->data_fork, be64_get(t->data_offset)))
 		m.data = UINT64_MAX;
 	/* A gap before each chunk and one behind the last. */
@@ -303,10 +306,10 @@ int dmg_add_table(struct image *image, struct dmg *dmg, const uint8_t *bytes, si
 	char what[64];
 	int r;
 
-	if (dmg->tables == TABLES_MAX)
-		return err_set(err, EFBIG, "more than %d tables", TABLES_MAX);
+	if (dmg->tables == DMG_TABLES_MAX)
+		return err_set(err, EFBIG, "more than %d tables", DMG_TABLES_MAX);
 	if (!dmg->gaps)
-		dmg->gaps = calloc(TABLES_MAX, sizeof *dmg->gaps);
+		dmg->gaps = calloc(DMG_TABLES_MAX, sizeof *dmg->gaps);
 	if (!dmg->gaps)
 		return err_set(err, ENOMEM, "no memory");
 	snprintf(what, sizeof what, "table %zu (%s)", dmg->tables, name);

@@ -8,6 +8,9 @@
 
 #define DMG_SECTOR ((uint64_t)512)
 
+/* An Apple partition map of 63 entries and the gaps between them make 127. */
+#define DMG_TABLES_MAX 1024
+
 /* A chunk of the disk that holds something; what no chunk holds is zeros. */
 struct dmg_chunk {
 	uint64_t start, sectors; /* of the disk */
@@ -38,6 +41,7 @@ struct dmg {
 	size_t count, allocated;
 	struct image_gap **gaps; /* per table */
 	size_t tables;
+	size_t listed;   /* chunks that the tables list */
 	uint64_t end;    /* of the table that reaches furthest */
 	uint64_t told;   /* sectors that the tables tell of */
 	uint32_t master; /* CRC-32 of the tables' checksums */
