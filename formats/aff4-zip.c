@@ -116,13 +116,18 @@ static int find_directory(struct aff4_zip *zip, const struct end *end, uint64_t 
 {
 	struct zip64_locator locator;
 	struct zip64_end record;
+	int r;
 
 	*off = le32_get(end->offset);
 	*len = le32_get(end->size);
 	zip->count = le16_get(end->entries);
-	if (where < sizeof locator ||
-	    dev_pread(zip->dev, &locator, sizeof locator, where - sizeof locator) ||
-	    !is_signed(locator.signature, 6, 7))
+	if (where < sizeof locator)
+		return 0;
+	r = dev_pread(zip->dev, &locator, sizeof locator, where - sizeof locator);
+	if (r)
+		return err_set(err, -r, "what is before the archive's end record: %s",
+		               strerror(-r));
+	if (!is_signed(locator.signature, 6, 7))
 		return 0;
 	if (dev_pread(zip->dev, &record, sizeof record, le64_get(locator.offset)) ||
 	    !is_signed(record.signature, 6, 6))
@@ -139,11 +144,9 @@ static const char first_name[] = "container.description";
 
 #define HEAD (sizeof(struct local_header) + sizeof first_name - 1)
 
-/* Whether the file begins with that, or (the comment) ends so. */
+/* Whether it begins with that member, or (the comment) ends as what it is. */
 static bool is_aff4(const char head[HEAD], const char *comment)
 {
-	if (!is_signed(head, 3, 4))
-		return false;
 	return strncmp(comment, "aff4://", 7) == 0 ||
 	       memcmp(head + sizeof(struct local_header), first_name, sizeof first_name - 1) == 0;
 }
@@ -161,7 +164,11 @@ int aff4_zip_open(struct dev *dev, struct aff4_zip *zip, struct platter_error *e
 	r = image_read_head(dev, head, sizeof head, err);
 	if (r)
 		return r;
+	if (!is_signed(head, 3, 4))
+		return DRIVER_NOT_MINE;
 	r = find_end(zip, &end, &where, err);
+	if (r && r != -ENOENT)
+		return r;
 	if (!is_aff4(head, zip->comment))
 		return DRIVER_NOT_MINE;
 	if (r == -ENOENT)

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A file whose first bytes cannot be read is refused for that by every format, and by all of them
- * together: it is not taken for another format, nor for raw. The same for a gzip file that cannot
- * be read at some later point of opening it, as gzip is known by what can be unpacked. */
+/*
+ * A file whose first bytes cannot be read is refused for that by every format, and by all of them
+ * together: it is not taken for another format, nor for raw. Nor is an archive for lack of its end,
+ * by which a volume of AFF4 is known (what is no archive is not read there), or a gzip file that
+ * cannot be read at some later point, which is known by what can be unpacked.
+ */
 #include "config.h"
 
 #include <errno.h>
@@ -22,19 +25,48 @@ static bool looks_at_names(const struct format_driver *format)
 	       strcmp(format->name, "raw") == 0;
 }
 
-static void refused(struct cache *cache, const char *name)
+/* Reads of lower fail from the one numbered `after` on, and it is refused for that. */
+static void refused(struct cache *cache, const char *name, struct dev *lower, unsigned after,
+                    const char *text)
 {
-	struct testdev_log log = {.fail = EIO};
-	struct dev *lower = testdev_pattern(1 << 16), *dev = testdev_logging(lower, &log);
+	struct testdev_log log = {.fail = EIO, .after = after};
+	struct dev *dev = testdev_logging(lower, &log);
 	struct image_request req = {.format = name, .cache = cache};
 	struct platter_error err = {.text = ""};
 	struct image *image;
 	int r = image_open_dev(dev, &req, &image, &err);
 
-	if (r != -EIO || !strstr(err.text, strerror(EIO))) {
+	if (r != -EIO || !strstr(err.text, strerror(EIO)) || !strstr(err.text, text)) {
 		fprintf(stderr, "%s: %d, %s\n", name ? name : "any", r, err.text);
 		exit(1);
 	}
+	dev_unref(dev);
+}
+
+#define END     22u
+#define COMMENT 65535u /* so long that what is before the end record is read for itself */
+
+static void archives(struct cache *cache)
+{
+	static uint8_t bytes[64 + END + COMMENT] = {'P', 'K', 3, 4};
+	struct testdev_log log = {.fail = 0};
+	struct image_request req = {.format = "aff4", .cache = cache};
+	struct platter_error err;
+	struct image *image;
+	struct dev *lower, *dev;
+
+	memcpy(bytes + 64, "PK\5\6", 4);
+	bytes[64 + END - 2] = bytes[64 + END - 1] = 0xff;
+	memcpy(bytes + 64 + END, "aff4://v", 8);
+	CHECK(dev_memory(bytes, sizeof bytes, false, &lower) == 0);
+	refused(cache, "aff4", lower, 1, "its last");
+	refused(cache, "aff4", lower, 2, "before the archive's end record");
+	dev_unref(lower);
+
+	lower = testdev_pattern(sizeof bytes);
+	dev = testdev_logging(lower, &log);
+	CHECK(image_open_dev(dev, &req, &image, &err) < 0);
+	CHECK(log.preads == 1);
 	dev_unref(dev);
 	dev_unref(lower);
 }
@@ -91,12 +123,15 @@ static void gzip_or_refused(struct cache *cache)
 int main(void)
 {
 	struct cache *cache = cache_new(1 << 20);
+	struct dev *any = testdev_pattern(1 << 16);
 
 	CHECK(cache);
-	refused(cache, NULL);
+	refused(cache, NULL, any, 0, "");
 	for (size_t i = 0; format_drivers[i]; i++)
 		if (!looks_at_names(format_drivers[i]))
-			refused(cache, format_drivers[i]->name);
+			refused(cache, format_drivers[i]->name, any, 0, "");
+	dev_unref(any);
+	archives(cache);
 	gzip_or_refused(cache);
 	cache_free(cache);
 	return 0;
