@@ -49,7 +49,7 @@ static int set_method(struct aff4_stream *s, const char *method, struct platter_
 }
 
 static int set_geometry(struct aff4_stream *s, const struct aff4_volume *v, const char *urn,
-                        struct platter_error *err)
+                        uint64_t max, struct platter_error *err)
 {
 	uint64_t chunk = aff4_graph_number(&v->graph, urn, "chunkSize");
 	uint64_t per = aff4_graph_number(&v->graph, urn, "chunksInSegment");
@@ -73,6 +73,10 @@ static int set_geometry(struct aff4_stream *s, const struct aff4_volume *v, cons
 		               "%" PRIu64 " segments of %" PRIu64
 		               " bytes, and the archive has %" PRIu64 " members",
 		               s->nbevies, chunk * per, v->zip.count);
+	if (s->nbevies > max)
+		return err_set(err, E2BIG,
+		               "%" PRIu64 " segments, at most %u in all streams together",
+		               s->nbevies, AFF4_BEVIES_MAX);
 	s->bevies = calloc(s->nbevies ? (size_t)s->nbevies : 1, sizeof *s->bevies);
 	return s->bevies ? 0 : err_set(err, ENOMEM, "no memory");
 }
@@ -153,13 +157,13 @@ static int check_bevies(const struct aff4_stream *s, struct platter_error *err)
 	return 0;
 }
 
-int aff4_stream_open(const struct aff4_volume *v, const char *urn, struct aff4_stream *s,
-                     struct platter_error *err)
+int aff4_stream_open(const struct aff4_volume *v, const char *urn, uint64_t max,
+                     struct aff4_stream *s, struct platter_error *err)
 {
 	int r;
 
 	s->dev = v->zip.dev;
-	r = set_geometry(s, v, urn, err);
+	r = set_geometry(s, v, urn, max, err);
 	if (!r)
 		r = set_method(s, aff4_graph_get(&v->graph, urn, "compressionMethod"), err);
 	if (!r)

@@ -42,8 +42,10 @@ struct opening {
 	struct platter_error *err;
 	struct aff4_volume volumes[VOLUMES_MAX];
 	unsigned nvolumes, nstreams;
-	const char *subject; /* the Image's URI */
-	const char *stream;  /* its dataStream's */
+	const char *streams[STREAMS_MAX]; /* the URIs of those that are opened */
+	uint64_t nbevies;                 /* in all of them */
+	const char *subject;              /* the Image's URI */
+	const char *stream;               /* its dataStream's */
 };
 
 /* ---- volumes ---- */
@@ -152,26 +154,39 @@ static bool symbolic(const char *uri, struct aff4_target *t)
 	return true;
 }
 
+/* Each stream once, for each holds what it consists of. */
+static int note_stream(struct opening *o, const char *uri)
+{
+	if (o->nstreams == STREAMS_MAX)
+		return err_set(o->err, E2BIG, "a map of more than %u streams", STREAMS_MAX);
+	for (unsigned i = 0; i < o->nstreams; i++)
+		if (strcmp(o->streams[i], uri) == 0)
+			return err_set(o->err, EINVAL, "a map that names stream %.100s twice", uri);
+	o->streams[o->nstreams++] = uri;
+	return 0;
+}
+
+/* uri stays where it is until all are added. */
 static int add_target(struct opening *o, const char *uri)
 {
 	struct aff4 *a = o->a;
 	struct aff4_target *t = &a->targets[a->ntargets];
 	const struct aff4_volume *v = NULL;
-	int r;
+	int r = 0;
 
 	if (!symbolic(uri, t)) {
-		if (o->nstreams++ == STREAMS_MAX)
-			return err_set(o->err, E2BIG, "a map of more than %u streams", STREAMS_MAX);
-		r = find_volume(o, uri, &v);
+		r = note_stream(o, uri);
+		if (!r)
+			r = find_volume(o, uri, &v);
 		if (r)
 			return r;
 		t->kind = AFF4_STREAM;
 		t->stream.id = (uint64_t)(a->ntargets + 1) << AFF4_CHUNK_BITS;
-		a->ntargets++; /* for aff4_close, whatever happens */
-		return aff4_stream_open(v, uri, &t->stream, o->err);
+		r = aff4_stream_open(v, uri, AFF4_BEVIES_MAX - o->nbevies, &t->stream, o->err);
+		o->nbevies += t->stream.nbevies;
 	}
-	a->ntargets++;
-	return 0;
+	a->ntargets++; /* for aff4_close, whatever happened */
+	return r;
 }
 
 /* The idx member: a URI in each line, whose number is the id. */

@@ -108,8 +108,12 @@ struct aff4_stream {
 	uint64_t id; /* tells chunks of different streams apart, in the highest bits */
 };
 
-int aff4_stream_open(const struct aff4_volume *v, const char *urn, struct aff4_stream *s,
-                     struct platter_error *err);
+/* Bevies of all streams: 32 TiB in those of 64 MiB, and 32 MiB of memory. */
+#define AFF4_BEVIES_MAX (512u << 10)
+
+/* max: of bevies. s->nbevies is of an opened one. */
+int aff4_stream_open(const struct aff4_volume *v, const char *urn, uint64_t max,
+                     struct aff4_stream *s, struct platter_error *err);
 void aff4_stream_close(struct aff4_stream *s);
 /* As a map; RUN_MADE runs are numbered with .id, and made by aff4_stream_make. */
 int aff4_stream_map(const struct aff4_stream *s, struct cache *cache, uint64_t off,

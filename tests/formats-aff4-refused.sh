@@ -69,6 +69,48 @@ refuses id.aff4 'of stream 77 of 4'
 refuses twice.aff4 'the map says two things of the byte at 512'
 refuses wrap.aff4 'the map sends 9223372036854775809 bytes'
 
+# Streams of many segments, which share their bytes: the same stream twice, and too many in two volumes.
+python3 - <<'PY'
+import struct
+
+def volume(name, number, count, idx):
+    body, central, n = bytearray(), bytearray(), 0
+    def local(name, data):
+        at = len(body)
+        body.extend(struct.pack("<4s22xHH", b"PK\3\4", len(name), 0) + name + data)
+        return at
+    def member(name, at, size):
+        central.extend(struct.pack("<4s16xIIHHH8xI", b"PK\1\2", size, size, len(name), 0, 0, at) + name)
+        return 1
+    def add(name, data):
+        return member(name, local(name, data), len(data))
+    n += add(b"container.description", b"aff4://v%d" % number)
+    n += add(b"version.txt", b"major=1\nminor=0\n")
+    n += add(b"information.turtle", b"""@prefix aff4: <http://aff4.org/Schema#> .
+<aff4://v1/i> a aff4:Image ; aff4:dataStream <aff4://v1/m> .
+<aff4://v1/m> a aff4:Map ; aff4:size 512 .
+<aff4://v%d/s> a aff4:ImageStream ; aff4:chunkSize 512 ; aff4:chunksInSegment 1 ; aff4:size %d .
+""" % (number, count * 512))
+    n += add(b"m/idx", idx)
+    n += add(b"m/map", struct.pack("<QQQI", 0, 512, 0, 0))
+    at = local(b"", bytes(512))
+    for i in range(count):
+        n += member(b"s/%d" % i, at, 512) + member(b"s/%d.index" % i, at, 12)
+    end = len(body)
+    body += central
+    body += struct.pack("<4s28xQQQ", b"PK\6\6", n, len(central), end)
+    body += struct.pack("<4s4xQ4x", b"PK\6\7", end + len(central))
+    body += struct.pack("<4s18x", b"PK\5\6")
+    open(name, "wb").write(body)
+
+volume("same.aff4", 1, 10, b"aff4://v1/s\n" * 2)
+volume("many_1.aff4", 1, 280000, b"aff4://v1/s\naff4://v2/s\n")
+volume("many_2.aff4", 2, 280000, b"")
+PY
+refuses same.aff4 'a map that names stream aff4://v1/s twice'
+refuses many_1.aff4 'stream aff4://v2/s: 280000 segments, at most 524288 in all streams together'
+rm many_?.aff4
+
 # A ZIP archive of anything else is none.
 python3 -c 'import zipfile; zipfile.ZipFile("z.zip", "w").writestr("name", "text" * 100)'
 expect 0 "$PLATTER" info --json z.zip
