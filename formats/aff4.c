@@ -297,17 +297,19 @@ static int read_map(struct opening *o)
 	return r ? err_set(o->err, EIO, "the map at %" PRIu64 " passes the end", member.header) : 0;
 }
 
-/* An ImageStream without a map is one entry. */
+/* A stream without a map is one entry; one that is stored nowhere goes on for all of the disk. */
 static int make_map(struct opening *o)
 {
 	int r = add_target(o, o->stream);
+	const struct aff4_target *t = &o->a->targets[0];
+	uint64_t len = t->kind == AFF4_FILL ? o->a->size : t->stream.size;
 
 	if (r)
 		return r;
 	o->a->held = malloc(sizeof *o->a->held);
 	if (!o->a->held)
 		return err_set(o->err, ENOMEM, "no memory");
-	*o->a->held = (struct aff4_map_entry){.length = le64_put(o->a->targets[0].stream.size)};
+	*o->a->held = (struct aff4_map_entry){.length = le64_put(len)};
 	o->a->count = 1;
 	return 0;
 }

@@ -46,6 +46,25 @@ PY
 make_aff4 text.aff4 text.raw none piece=2097152 chunk=512
 same_disk text.aff4 text.raw
 
+# An image that is one byte or text all over.
+for name in SymbolicStream41 UnknownData Zero; do
+	python3 - "$name" <<'PY'
+import sys, zipfile
+z = zipfile.ZipFile(sys.argv[1] + ".aff4", "w")
+z.writestr("container.description", "aff4://v")
+z.writestr("version.txt", "major=1\nminor=0\n")
+z.writestr("information.turtle", """@prefix aff4: <http://aff4.org/Schema#> .
+<aff4://v/i> a aff4:Image ; aff4:dataStream aff4:%s .
+aff4:%s aff4:size 1100000 .
+""" % (sys.argv[1], sys.argv[1]))
+z.close()
+text = {"SymbolicStream41": b"A", "UnknownData": b"UNKNOWN", "Zero": b"\0"}[sys.argv[1]]
+text = (text * (1 << 20))[:1 << 20] * 2
+open("all.raw", "wb").write(text[:1100000])
+PY
+	same_disk "$name.aff4" all.raw
+done
+
 # A map that is not held: more than 8 MiB of entries.
 truncate -s 200M sparse.raw
 printf here | poke sparse.raw 100000000
