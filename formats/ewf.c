@@ -188,7 +188,7 @@ static int read_file_header(struct dev *dev, unsigned *version, uint32_t *number
 		return 0;
 	}
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-		if (memcmp(&h2, others[i].signature, others[i].len) == 0)
+		if (others[i].len <= len && memcmp(&h2, others[i].signature, others[i].len) == 0)
 			return err_set(err, EOPNOTSUPP, "%s", others[i].what);
 	if (memcmp(h2.signature, ewf2_signature, sizeof h2.signature) != 0)
 		return DRIVER_NOT_MINE;

@@ -117,3 +117,7 @@ for other in 'LVF\x09\r\n\xff\0:logical evidence (L01)' 'LEF2\r\n\x81\0:logical 
 	{ printf '%b' "${other%%:*}"; head -c 4096 /dev/zero; } >other
 	refuses other "${other#*:}"
 done
+# What ends before that is said is none of them.
+printf ADSEGMENTEDFILE >other
+expect 0 "$PLATTER" info --json other
+same "format" "$(json out 'j["image"]["format"]')" raw
