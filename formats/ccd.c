@@ -199,27 +199,45 @@ static const struct entry *next_track(const struct ccd *ccd, int64_t from)
 	return e;
 }
 
-static bool states(struct dev *img, uint64_t sector, int64_t address)
+static int states(struct dev *img, uint64_t sector, int64_t address, bool *stated,
+                  struct platter_error *err)
 {
 	uint8_t header[CD_HEADER];
-	uint64_t found;
+	uint64_t found, off = sector * CD_RAW_SECTOR;
+	int r;
 
-	return dev_pread(img, header, sizeof header, sector * CD_RAW_SECTOR) == 0 &&
-	       cd_header_address(header, &found) && found == (uint64_t)address;
+	*stated = false;
+	if (!range_ok(off, sizeof header, img->size))
+		return 0;
+	r = dev_pread(img, header, sizeof header, off);
+	if (r)
+		return err_set(err, -r, "the header of sector %llu of the image cannot be read: %s",
+		               (unsigned long long)sector, strerror(-r));
+	*stated = cd_header_address(header, &found) && found == (uint64_t)address;
+	return 0;
 }
 
 /* Sectors in the image file before a session's first track, after those of the session before. */
-static uint64_t session_pregap(const struct ccd *ccd, const struct entry *track, uint64_t start)
+static int session_pregap(const struct ccd *ccd, const struct entry *track, uint64_t start,
+                          uint64_t *pregap, struct platter_error *err)
 {
 	const struct indexes *index = &ccd->indexes[track->point];
 	int64_t said = index->has[1] ? index->at[1] : 0;
 	const uint64_t tries[] = {said > 0 ? (uint64_t)said : 0, 0, CD_PREGAP};
 
-	if (is_data(track))
-		for (size_t i = 0; i < sizeof tries / sizeof *tries; i++)
-			if (states(ccd->img, start + tries[i], track->address))
-				return tries[i];
-	return tries[0];
+	*pregap = tries[0];
+	for (size_t i = 0; i < sizeof tries / sizeof *tries && is_data(track); i++) {
+		bool stated;
+		int r = states(ccd->img, start + tries[i], track->address, &stated, err);
+
+		if (r)
+			return r;
+		if (stated) {
+			*pregap = tries[i];
+			break;
+		}
+	}
+	return 0;
 }
 
 /* The address that a track ends before. */
@@ -250,7 +268,7 @@ static int track_end(const struct ccd *ccd, const struct entry *track, const str
 static int add_tracks(struct ccd *ccd, struct cd_disc *disc, struct platter_error *err)
 {
 	const struct entry *track = next_track(ccd, 1), *first = NULL, *next;
-	uint64_t start = 0; /* of the session's first track in the image file */
+	uint64_t start = 0, pregap; /* of the session's first track in the image file */
 	int64_t last = 0;
 	int r = 0;
 
@@ -266,7 +284,10 @@ static int add_tracks(struct ccd *ccd, struct cd_disc *disc, struct platter_erro
 			break;
 		if (!first || first->session != track->session) {
 			start += first ? (uint64_t)(last - first->address) : 0;
-			start += session_pregap(ccd, track, start);
+			r = session_pregap(ccd, track, start, &pregap, err);
+			if (r)
+				break;
+			start += pregap;
 			first = track;
 		}
 		if (track->address < first->address)

@@ -181,39 +181,84 @@ static struct node *begin_node(struct cd_disc *disc, size_t i)
 	return &disc->nodes[i];
 }
 
+static int header_of(const struct track *track, const struct piece *piece, uint64_t sector,
+                     uint8_t header[CD_HEADER], struct platter_error *err)
+{
+	int r = dev_pread(piece->file, header, CD_HEADER,
+	                  piece->off + sector * piece->layout.stored);
+
+	return r ? err_set(err, -r, "track %u: the header of sector %llu cannot be read: %s",
+	                   track->number, (unsigned long long)sector, strerror(-r))
+	         : 0;
+}
+
 /* The address in the header of a track's first sector, where there is one that others confirm. */
-static bool stated_address(const struct cd_disc *disc, const struct track *track, uint64_t *address)
+static int stated_address(const struct cd_disc *disc, const struct track *track, bool *stated,
+                          uint64_t *address, struct platter_error *err)
 {
 	const struct piece *piece;
 	uint8_t header[CD_HEADER];
 	uint64_t last, sectors;
+	int r;
 
+	*stated = false;
 	if (!track->count)
-		return false;
+		return 0;
 	piece = &disc->pieces[track->first];
 	if (!piece->file || !cd_layout_headed(&piece->layout))
-		return false;
+		return 0;
 	sectors = piece->served / piece->layout.served;
-	return dev_pread(piece->file, header, sizeof header, piece->off) == 0 &&
-	       cd_header_address(header, address) &&
-	       dev_pread(piece->file, header, sizeof header,
-	                 piece->off + (sectors - 1) * piece->layout.stored) == 0 &&
-	       cd_header_address(header, &last) && last == *address + sectors - 1;
+	r = header_of(track, piece, 0, header, err);
+	if (r || !cd_header_address(header, address))
+		return r;
+	r = header_of(track, piece, sectors - 1, header, err);
+	if (!r)
+		*stated = cd_header_address(header, &last) && last == *address + sectors - 1;
+	return r;
 }
 
-/* Where the data tracks stand. An address that was implied follows the one before it. */
+/*
+ * Where a track stands whose sectors do not tell: what is recorded is off by as much as it was of
+ * the data track before it (NULL: none), and it is not before the end of that.
+ */
+static int implied_address(struct track *track, const struct track *before, uint64_t end,
+                           struct platter_error *err)
+{
+	track->at = track->address;
+	if (before) {
+		/* Addresses count sectors of files: such a sum fits. */
+		if (before->at + track->address < before->address)
+			return err_set(err, EINVAL,
+			               "track %u is recorded at sector %llu, track %u at %llu",
+			               track->number, (unsigned long long)track->address,
+			               before->number, (unsigned long long)before->address);
+		track->at = before->at + track->address - before->address;
+	}
+	track->at = max64(track->at, end);
+	return 0;
+}
+
+/* Where the data tracks stand. */
 static int place_data(struct cd_disc *disc, struct platter_error *err)
 {
-	uint64_t end = 0, shift = 0;
+	const struct track *before = NULL;
+	uint64_t end = 0;
 
 	for (uint32_t i = 0; i < disc->ntracks; i++) {
 		struct track *track = &disc->tracks[i];
+		bool stated;
+		int r;
 
 		if (track->audio)
 			continue;
-		if (!stated_address(disc, track, &track->at) || track->at < end)
-			track->at = max64(track->address + shift, end);
-		shift = track->at - track->address;
+		r = stated_address(disc, track, &stated, &track->at, err);
+		if (r)
+			return r;
+		if (!stated || track->at < end)
+			r = implied_address(track, before, end, err);
+		if (r)
+			return r;
+		before = track;
 		end = track->at + track->size / CD_DATA_SECTOR;
 		if (end > DEV_SIZE_MAX / CD_DATA_SECTOR)
 			return err_set(err, EFBIG, "track %u ends at sector %llu", track->number,

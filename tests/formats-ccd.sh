@@ -87,3 +87,25 @@ refuses none.ccd 'there is no track'
 refuses back.ccd 'track 1 from sector 0 to -5'
 head -c 3000 extra.ccd >small.ccd
 hostile ccd small.ccd
+
+# Where the headers of sectors cannot be read, nothing is put elsewhere than they say.
+if command -v gcc >/dev/null; then
+	gcc -shared -fPIC -O1 -o shim.so "$srcdir/tests/fault-shim.c" -ldl 2>err || fail "the shim"
+	export ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0
+	expect 0 "$PLATTER" cat --format ccd -p 0 within.ccd
+	mv out wanted
+	refused=0
+	for n in {1..100}; do
+		rm -f met
+		if FAULT_CALL=pread FAULT_WHEN=$n FAULT_MET=met LD_PRELOAD=$PWD/shim.so \
+			"$PLATTER" cat --format ccd -p 0 within.ccd >out 2>err; then
+			same_bytes out wanted
+		else
+			grep -q 'Input/output error' err || fail "read $n: $(cat err)"
+			! grep -q 'header of sector .* cannot be read' err || refused=$((refused + 1))
+		fi
+		[ -e met ] || break
+	done
+	[ ! -e met ] || fail "more than 100 reads"
+	[ $refused -ge 6 ] || fail "$refused headers that could not be read"
+fi

@@ -57,6 +57,7 @@ bad("end.nrg", image.index(b"END!"), b"DONE")
 bad("footer.nrg", len(image) - 8, struct.pack(">Q", 1 << 40))
 bad("none.nrg", at, b"DAOY")
 cd.nrg("small.nrg", [[("mode1", 2352, 0, b"x" * 2352, j(m1[:4])), ("audio", 2352, 4, b"", one[:4704])]])
+cd.nrg("wraps.nrg", [[("mode1", 2352, 10, b"", j(m1[:4])), ("mode1", 2048, 0, b"", iso[:8192])]])
 cd.nrg("oldsmall.nrg", [[("mode2", 2336, 0, b"", j(s[16:] for s in m2[:4]))]], old=True, tao=True)
 PY
 for image in [a-g]0dao.nrg [a-g]1tao.nrg a1dao.nrg d0tao.nrg; do
@@ -84,5 +85,8 @@ refuses chunk.nrg 'a chunk of 16777215 bytes, but the chain ends after'
 refuses end.nrg 'the chain of chunks has no END!'
 refuses footer.nrg 'chunks at 1099511627776, but the file has'
 refuses none.nrg 'there is no track'
+# The first track's sectors say that it stands 10 sectors before where it is recorded.
+refuses wraps.nrg 'track 2 is recorded at sector 0, track 1 at 10'
+unreadable nrg small.nrg oldsmall.nrg
 hostile nrg small.nrg
 hostile nrg oldsmall.nrg 1000
