@@ -215,7 +215,8 @@ static int map_plain(const struct cso *cso, uint64_t block, const struct stored 
 		struct stored next;
 
 		if (stored_get(cso, le32_get(words[n]), le32_get(words[n + 1]), &next) ||
-		    !next.plain || next.off != s->off + n * cso->block)
+		    !next.plain || next.len < block_bytes(cso, block + n) ||
+		    next.off != s->off + n * cso->block)
 			break;
 	}
 	cache_put(cso->cache, chunk);

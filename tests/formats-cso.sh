@@ -43,6 +43,15 @@ cd.write("short.cso", image[:-1])
 word = struct.unpack_from("<I", image, 24 + 4 * 16)[0]
 bad("damaged", word, b"\xff" * 20)
 bad("back", 24 + 4 * 16, struct.pack("<I", 2000))
+# Blocks as they are, one of which is too short.
+noise = cd.noise(1 << 18)
+for name, magic in (("plain.cso", b"CISO"), ("plain.zso", b"ZISO")):
+    cd.cso(name, noise, magic=magic)
+    image = bytearray(cd.read(name))
+    at = 24 + 4 * 34
+    image[at:at + 4] = struct.pack("<I", struct.unpack_from("<I", image, at)[0] - 1000)
+    cd.write(name, image)
+cd.write("noise", noise)
 cd.cso("small.cso", mixed[:40000], version=2)
 cd.cso("small.zso", mixed[:40000], magic=b"ZISO")
 PY
@@ -83,5 +92,16 @@ for image in damaged back; do
 	same_bytes got <(peek disc.iso 131072 2048)
 	detach mnt
 done
+for image in plain.cso plain.zso; do
+	"$PLATTER" info $image >out 2>&1 || continue # without liblz4
+	attach $image mnt
+	! peek mnt/disk 65536 4096 >/dev/null 2>&1 || fail "a block of 1048 bytes in $image is read"
+	peek mnt/disk 0 65536 >got || fail "what is before the short block in $image"
+	same_bytes got <(peek noise 0 65536)
+	peek mnt/disk 73728 65536 >got || fail "what is behind the short block in $image"
+	same_bytes got <(peek noise 73728 65536)
+	detach mnt
+done
+unreadable cso small.cso
 hostile cso small.cso
 hostile cso small.zso
