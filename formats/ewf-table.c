@@ -74,9 +74,14 @@ int ewf_check_tables(struct ewf *e, struct platter_error *err)
 	return r;
 }
 
+/* Behind the entries, in place of their sum, which was looked at. */
 static int make_whole(void *arg, void *data, size_t size)
 {
-	return read_either(arg, data, size - 4);
+	int r = read_either(arg, data, size - 4);
+	uint32_t first = r ? 0 : ewf1_first_wide(arg, data);
+
+	memcpy((char *)data + size - 4, &first, sizeof first);
+	return r;
 }
 
 /* A block of entries; the last one of a table may be shorter. */
@@ -89,13 +94,15 @@ static int hold_block(const struct ewf *e, const struct ewf_table *t, uint64_t a
 	                 (size_t)min64(EWF_BLOCK, size - start), chunk);
 }
 
-int ewf_get_entry(const struct ewf *e, const struct ewf_table *t, uint32_t i, void *entry)
+int ewf_get_entry(const struct ewf *e, const struct ewf_table *t, uint32_t i, void *entry,
+                  bool *wide)
 {
 	size_t each = ewf_entry_size(e);
 	uint64_t size = (uint64_t)t->count * each, at = (uint64_t)i * each;
 	bool whole = t->summed && size <= EWF_WHOLE_MAX;
 	struct cache_key key = {t, 0};
 	const struct cache_chunk *chunk;
+	uint32_t first = t->count;
 	int r;
 
 	if (whole)
@@ -105,6 +112,9 @@ int ewf_get_entry(const struct ewf *e, const struct ewf_table *t, uint32_t i, vo
 	if (r)
 		return r;
 	memcpy(entry, (const char *)chunk->data + (whole ? at : at % EWF_BLOCK), each);
+	if (whole)
+		memcpy(&first, (const char *)chunk->data + size, sizeof first);
+	*wide = i >= first;
 	cache_put(e->cache, chunk);
 	return 0;
 }

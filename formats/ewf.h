@@ -84,6 +84,8 @@ bool ewf_summed(const void *bytes, size_t len);
 /* ewf1.c and ewf2.c: read the sections of one segment, and an entry of a table. */
 int ewf1_read_segment(struct ewf *e, struct dev *dev, struct platter_error *err);
 int ewf2_read_segment(struct ewf *e, struct dev *dev, struct platter_error *err);
+/* The first entry that is an offset of 32 bits, or t->count; version 2 has none. */
+uint32_t ewf1_first_wide(const struct ewf_table *t, const void *entries);
 int ewf1_get_chunk(const struct ewf *e, const struct ewf_table *t, uint32_t i,
                    struct ewf_chunk *chunk);
 int ewf2_get_chunk(const struct ewf *e, const struct ewf_table *t, uint32_t i,
@@ -93,8 +95,9 @@ int ewf2_get_chunk(const struct ewf *e, const struct ewf_table *t, uint32_t i,
 
 /* Look at the tables within EWF_CHECK_MAX, and choose between each and its copy. */
 int ewf_check_tables(struct ewf *e, struct platter_error *err);
-/* Copy entry i of t. */
-int ewf_get_entry(const struct ewf *e, const struct ewf_table *t, uint32_t i, void *entry);
+/* Copy entry i of t. *wide: it is one of those that ewf1_first_wide tells of. */
+int ewf_get_entry(const struct ewf *e, const struct ewf_table *t, uint32_t i, void *entry,
+                  bool *wide);
 
 /* ewf-map.c: the driver's map; self is a struct ewf. */
 int ewf_map_run(void *self, uint64_t node, uint64_t off, struct run *run);

@@ -7,7 +7,9 @@
  * the chunks into the table's section, behind the entries.
  *
  * An entry is an offset whose highest bit says that the chunk is packed. Its end is where the next
- * chunk begins, or where the section of the chunks ends.
+ * chunk begins, or where the section of the chunks ends. EnCase 6.7.1 makes that section larger
+ * than 31 bits reach, and its offsets go on with the highest bit too; where they do none is packed,
+ * as far as libewf knows. That is seen in tables up to EWF_WHOLE_MAX.
  */
 #include "config.h"
 
@@ -367,16 +369,35 @@ int ewf1_read_segment(struct ewf *e, struct dev *dev, struct platter_error *err)
 
 /* ---- reading ---- */
 
+uint32_t ewf1_first_wide(const struct ewf_table *t, const void *entries)
+{
+	uint32_t before = 0;
+
+	if (t->end < t->base || t->end - t->base <= PACKED)
+		return t->count;
+	for (uint32_t i = 0; i < t->count; i++) {
+		uint32_t entry = le32_at((const char *)entries + (size_t)i * 4);
+
+		/* 31 bits of it would be back at the beginning, all of it is the next place. */
+		if ((entry & PACKED) && (entry & ~PACKED) < before &&
+		    entry - before <= 2 * EWF_CHUNK_MAX)
+			return i;
+		before = entry & ~PACKED;
+	}
+	return t->count;
+}
+
 static int get_offset(const struct ewf *e, const struct ewf_table *t, uint32_t i, uint64_t *off,
                       bool *packed)
 {
 	le32 entry;
-	int r = ewf_get_entry(e, t, i, &entry);
+	bool wide;
+	int r = ewf_get_entry(e, t, i, &entry, &wide);
 
 	if (r)
 		return r;
-	*packed = le32_get(entry) & PACKED;
-	return ckd_add64(off, t->base, le32_get(entry) & ~PACKED) ? 0 : -EIO;
+	*packed = !wide && (le32_get(entry) & PACKED);
+	return ckd_add64(off, t->base, le32_get(entry) & (wide ? UINT32_MAX : ~PACKED)) ? 0 : -EIO;
 }
 
 int ewf1_get_chunk(const struct ewf *e, const struct ewf_table *t, uint32_t i,

@@ -400,7 +400,8 @@ int ewf2_get_chunk(const struct ewf *e, const struct ewf_table *t, uint32_t i,
 {
 	struct entry entry;
 	uint32_t flags;
-	int r = ewf_get_entry(e, t, i, &entry);
+	bool wide;
+	int r = ewf_get_entry(e, t, i, &entry, &wide);
 
 	if (r)
 		return r;
