@@ -67,8 +67,8 @@ static bool parse_digits(const char *digits, size_t len, char zero, uint32_t bas
 	for (size_t i = 0; i < len; i++) {
 		unsigned d = (unsigned char)digits[i] - (unsigned char)zero;
 
-		if (base == 16 && digits[i] >= 'a')
-			d = (unsigned char)digits[i] - (unsigned)'a' + 10;
+		if (base == 16 && d > 9)
+			d = digits[i] >= 'a' ? (unsigned char)digits[i] - (unsigned)'a' + 10 : 16;
 		if (d >= base)
 			return false;
 		*n = *n * base + d;

@@ -38,7 +38,7 @@ fi
 # two. And hexadecimal digits, and one digit more once they are used up.
 head -c 1000001 disk.raw >small.raw
 cut_image g. small.raw -b 1400
-[ -e g.zaaa ] && [ ! -e g.za ] || fail "other names than expected"
+[ -e g.zaaa ] || fail "other names than expected"
 same_disk g.aa small.raw
 refuses g.zaab 'segment 652 of a split image, open the first one, "g.aa"'
 mv g.zaaa kept
@@ -59,6 +59,7 @@ cut_image j. small.raw -b 400
 same_disk j.aa small.raw
 cut_image k. small.raw -b 3000 -x -a 3
 [ -e k.14d ] || fail "other names than expected"
+touch k.20: k.2A0 k.14f.x
 same_disk k.000 small.raw
 refuses k.010 'segment 17 of a split image, open the first one, "k.000"'
 mv k.00a kept
@@ -67,7 +68,7 @@ cut_image l. small.raw -b 60000 -a 4 --hex-suffixes=1
 same_disk l.0001 small.raw
 cut_image m. small.raw -b 1000 -a 5 -d --numeric-suffixes=1
 for name in m.0*; do mv "$name" "m.$(printf %03d "$((10#${name#m.}))")"; done
-[ -e m.999 ] && [ -e m.1001 ] || fail "other names than expected"
+[ -e m.1001 ] || fail "other names than expected"
 same_disk m.001 small.raw
 rm m.1000
 refuses m.001 'segment "m.1000" is not there, but "m.1001" is'
